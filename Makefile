@@ -1,0 +1,104 @@
+# The one door: people, CI and README use these targets and nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+# cpu or gpu: which ONNX Runtime the environment gets.
+ACCELERATOR ?= cpu
+# Which lock file in requirements/ the environment holds; a serving machine takes serve-cpu or serve-gpu.
+REQUIREMENTS ?= $(ACCELERATOR)
+VENV ?= .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed-$(REQUIREMENTS)
+
+# Where the images are; without DATA a small set of maize leaves is drawn.
+DATA ?=
+# The run's name; by default the data folder's.
+RUN ?= $(if $(DATA),$(shell basename '$(DATA)' .csv | tr -c 'A-Za-z0-9_.\n-' '-'),sample)
+BUNDLE ?= runs/$(RUN)/bundle
+
+# Training. Empty means the default that `make train-help` shows.
+ARCH ?=
+WEIGHTS ?= $(if $(DATA),,none)
+SIZE ?= $(if $(DATA),,64)
+EPOCHS ?= $(if $(DATA),,14)
+BATCH ?=
+LR ?=
+FREEZE ?=
+NAMES ?=
+SKIP_UNREADABLE ?=
+RESUME ?=
+OVERWRITE ?=
+VERSION ?=
+# Serving and predicting.
+HOST ?=
+PORT ?=
+PROVIDER ?=
+TOP_K ?=
+IMAGE ?=
+OUT ?=
+# Anything else the command understands, as it is: ARGS="--seed 1".
+ARGS ?=
+
+option = $(if $($(1)),--$(2) '$($(1))')
+switch = $(if $($(1)),--$(2))
+
+TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) \
+	$(call option,EPOCHS,epochs) $(call option,BATCH,batch) $(call option,LR,lr) $(call option,NAMES,names) \
+	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
+	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
+
+.PHONY: help install sample train train-help export serve predict \
+	format check test test-all lock clean
+
+help: ## List every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): requirements/$(REQUIREMENTS).txt
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+install: $(STAMP) ## Make the environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
+
+sample: $(STAMP) ## Draw the sample set: 1,100 maize leaves in four classes
+	$(PY) -m training.sample --folder data/sample
+
+train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
+	$(PY) -m training --data '$(or $(DATA),data/sample)' --run '$(RUN)' $(TRAIN_OPTIONS)
+
+train-help: $(STAMP) ## Every training option with its default
+	$(PY) -m training --help
+
+export: $(STAMP) ## Export RUN=name: TorchScript, ONNX, the proof that they agree, the bundle
+	$(PY) -m export --run '$(RUN)' $(call option,VERSION,version)
+
+serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder) on port 5000; HOST PORT PROVIDER
+	$(PY) -m serve --bundle '$(BUNDLE)' $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider)
+
+predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
+	@test -n '$(IMAGE)' || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
+	$(PY) -m runtime --bundle '$(BUNDLE)' --image '$(IMAGE)' $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
+
+format: $(STAMP) ## Format the code
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+check: $(STAMP) ## Formatting, lint and types, as CI checks them
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+test: $(STAMP) ## The default tests, under five minutes on 2 cores
+	$(PY) -m pytest
+
+test-all: $(STAMP) ## Every test, the long ones too
+	$(PY) -m pytest -m ''
+
+lock: $(STAMP) ## Pin requirements/*.txt anew from pyproject.toml
+	$(PY) requirements/lock.py
+
+clean: ## Remove caches; runs, data and the environment stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

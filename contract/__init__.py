@@ -1,0 +1,20 @@
+"""What every stage agrees on: errors, images, labels and the bundle's manifest. NumPy and Pillow only."""
+
+from contract.errors import UsageError, UserError
+from contract.image import ImageError, ImageSpec, decode_image, preprocess
+from contract.labels import ClassLabel, Prediction, top_k
+from contract.manifest import Manifest, ManifestError
+
+__all__ = [
+    "ClassLabel",
+    "ImageError",
+    "ImageSpec",
+    "Manifest",
+    "ManifestError",
+    "Prediction",
+    "UsageError",
+    "UserError",
+    "decode_image",
+    "preprocess",
+    "top_k",
+]

@@ -1,0 +1,41 @@
+"""Files that are either whole or absent: a crash or a full disk never leaves half of one behind."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place of `path` at once.
+
+    Order as in LWN's "A way to do atomic writes": write, flush, fsync, rename, fsync the folder.
+    Raises whatever `write` or the disk raises (OSError); `path` then still holds its old bytes.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """`write_atomically` for UTF-8 text."""
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut (a no-op where folders can't be opened)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

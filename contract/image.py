@@ -1,0 +1,149 @@
+"""Image files (bytes) in, the exact pixels the model sees (uint8 [H, W, 3]) out.
+
+Training's evaluation, calibration, golden files, the TorchServe handler and the HTTP server all call
+`preprocess`: a difference between training and serving has nowhere to be written.
+
+The rules, one per kind of picture:
+  rotation   the EXIF orientation is applied; EXIF that can't be read counts as upright
+  grey       repeated into three channels
+  16-bit     the high byte is kept (a plain conversion would saturate nearly every pixel)
+  alpha      laid over white, for RGBA, LA, palettes and PNG's tRNS alike
+  CMYK       converted without its colour profile
+  animation  the first frame counts
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from contract.errors import UserError
+from contract.signature import SUPPORTED, png_metadata_is_excessive, sniff_format
+
+T = TypeVar("T")
+
+MAX_PIXELS = 40_000_000
+MAX_SIDE = 16_384
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+_DIRECT_MODES = {"1", "L", "LA", "P", "RGB", "RGBA", "CMYK"}
+_SIXTEEN_BIT_MODES = {"I;16", "I;16L", "I;16B"}
+_WHITE = (255, 255, 255, 255)
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class ImageError(UserError):
+    """Bytes that are no picture we can answer for.
+
+    `code` is one of "unreadable_image", "image_too_large", "unsupported_type".
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec:
+    """What the model's input is: the shorter side is resized to `resize` px, the centre `size` px are kept."""
+
+    size: int
+    resize: int
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
+    """The model's view of an image file: uint8 [size, size, 3], RGB. Raises `ImageError`."""
+    return resize_and_crop(decode_image(data, shorter_side=spec.resize), spec)
+
+
+def decode_image(data: bytes, shorter_side: int | None = None) -> Image.Image:
+    """The picture in an image file, upright, mode RGB.
+
+    Given `shorter_side` (px), a JPEG more than twice as large is decoded at 1/2, 1/4 or 1/8 of its size, never
+    to less than twice that side. Size limits are checked on the header, before pixels are allocated.
+    Raises `ImageError`.
+    """
+    image = _open(data)
+    if image.format in ("JPEG", "MPO") and shorter_side is not None:
+        image.draft(image.mode, (2 * shorter_side, 2 * shorter_side))
+    _guarded(image.load)
+    orientation = _read_orientation(image)
+    image = _to_rgb(image)
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def resize_and_crop(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """An RGB picture as uint8 [size, size, 3]: resize the shorter side, keep the centre.
+
+    Both happen in one resampling of the source's centre square, so a 1 x 16384 strip costs no more than a photo.
+    """
+    side = min(image.size) * spec.size / spec.resize
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    crop = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
+    return np.asarray(crop)
+
+
+def _open(data: bytes) -> Image.Image:
+    """The picture with only its header read, once it is known to be of a kind and size we accept."""
+    kind = sniff_format(data)
+    if not data:
+        raise ImageError("unreadable_image", "the file is empty; expected a picture")
+    if kind not in SUPPORTED:
+        given = f"this is {kind}" if kind != "unknown" else "this is no image format we know"
+        raise ImageError("unsupported_type", f"{given}; expected JPEG, PNG, WebP or BMP")
+    if kind == "PNG" and png_metadata_is_excessive(data):
+        raise ImageError("unreadable_image", "this PNG carries more metadata than any photo; save it anew")
+    image = _guarded(lambda: Image.open(io.BytesIO(data), formats=(kind,)))
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise _too_large(f"{image.width} x {image.height} pixels")
+    return image
+
+
+def _guarded(step: Callable[[], T]) -> T:
+    """Run one step of the decoder; whatever it trips over becomes an `ImageError`."""
+    try:
+        return step()
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise _too_large("this many pixels") from error
+    # Pillow's parsers raise OSError, ValueError, SyntaxError, struct.error, KeyError … on hostile bytes.
+    except Exception as error:
+        raise ImageError("unreadable_image", "the picture is damaged or cut short") from error
+
+
+def _too_large(given: str) -> ImageError:
+    limit = f"at most {MAX_PIXELS:,} pixels and {MAX_SIDE:,} on a side"
+    return ImageError("image_too_large", f"the picture has {given}; expected {limit}: make it smaller")
+
+
+def _read_orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    # Broken EXIF is common in good photos, and every viewer shows those upright.
+    except Exception:
+        return 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT_MODES:
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.mode not in _DIRECT_MODES:
+        raise ImageError("unsupported_type", f"pixels of mode {image.mode}; expected 8- or 16-bit grey or colour")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)
+    return image.convert("RGB")

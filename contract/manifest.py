@@ -1,0 +1,111 @@
+"""The bundle's manifest: what a server needs to know about the model, and the hashes that prove it is that model.
+
+`manifest.json` is written last and atomically: a folder without it is not a bundle.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from contract.atomic import write_text_atomically
+from contract.errors import UserError
+from contract.image import ImageSpec
+from contract.labels import ClassLabel
+
+FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+ONNX_FILE = "model.onnx"
+TORCHSCRIPT_FILE = "model.pt"
+LABELS_FILE = "index_to_name.json"
+GOLDEN_LOGITS_FILE = "golden/logits.json"
+NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class ManifestError(UserError):
+    """A folder that is not a bundle, or not the bundle its manifest describes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Everything the bundle says of itself. `files` maps each file's path in the bundle to its SHA-256."""
+
+    name: str
+    version: str
+    architecture: str
+    classes: tuple[ClassLabel, ...]
+    image: ImageSpec
+    max_batch: int
+    temperature: float
+    files: dict[str, str]
+    metrics: dict[str, Any]
+    parity: list[dict[str, Any]]
+    versions: dict[str, str]
+    training: dict[str, Any]
+    data_fingerprint: str
+    format_version: int = field(default=FORMAT_VERSION)
+
+    def write(self, folder: Path) -> None:
+        """Turn `folder` into a bundle."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        write_text_atomically(folder / MANIFEST_FILE, text + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of the bundle in `folder`. Raises `ManifestError`; `verify_files` checks the rest."""
+        path = folder / MANIFEST_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise ManifestError(
+                f"{folder} is not a bundle: it has no {MANIFEST_FILE}; make one with `make export`"
+            ) from None
+        except ValueError as error:
+            raise ManifestError(f"{path} is not valid JSON ({error}); export the bundle again") from error
+        return cls.from_dict(values, path)
+
+    @classmethod
+    def from_dict(cls, values: Any, source: Path) -> "Manifest":
+        """The manifest in a decoded JSON value; `source` names the file in errors."""
+        _check_shape(values, source, {entry.name for entry in fields(cls)})
+        try:
+            image = values["image"]
+            typed = {
+                "classes": tuple(ClassLabel(**entry) for entry in values["classes"]),
+                "image": ImageSpec(**{**image, "mean": tuple(image["mean"]), "std": tuple(image["std"])}),
+            }
+        except (TypeError, KeyError) as error:
+            raise ManifestError(f"{source} has a malformed entry ({error}); export the bundle again") from error
+        return cls(**{**values, **typed})
+
+    def verify_files(self, folder: Path) -> None:
+        """Compare every file with its hash; raise one `ManifestError` that lists all that are missing or changed."""
+        problems = [
+            f"{name} is {'changed' if (folder / name).is_file() else 'missing'}"
+            for name, expected in self.files.items()
+            if not (folder / name).is_file() or sha256_of(folder / name) != expected
+        ]
+        if problems:
+            raise ManifestError(f"{folder} is not what was validated: {', '.join(problems)}; export it again")
+
+
+def _check_shape(values: Any, source: Path, expected: set[str]) -> None:
+    if not isinstance(values, Mapping):
+        raise ManifestError(f"{source} holds no JSON object; export the bundle again")
+    version = values.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ManifestError(
+            f"{source} has format version {version}, this program reads {FORMAT_VERSION}; export the bundle again"
+        )
+    if set(values) != expected:
+        wrong = ", ".join(sorted(set(values) ^ expected))
+        raise ManifestError(f"{source} has missing or unknown entries: {wrong}; export the bundle again")
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,54 @@
+"""Which kind of file some bytes are, told from their first bytes and before any decoder runs."""
+
+import struct
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
+MAX_PNG_METADATA_CHUNKS = 1_000
+MAX_PNG_METADATA_BYTES = 4 << 20
+
+SUPPORTED = ("BMP", "JPEG", "PNG", "WEBP")
+_OTHERS = (
+    (b"GIF8", "GIF"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"8BPS", "Photoshop"),
+    (b"\x00\x00\x00\x0cjP  ", "JPEG 2000"),
+    (b"PK\x03\x04", "ZIP"),
+    (b"<svg", "SVG"),
+)
+
+
+def sniff_format(data: bytes) -> str:
+    """The name of the file format: one of `SUPPORTED`, another well-known one, or "unknown"."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(PNG_MAGIC):
+        return "PNG"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        return "HEIC or AVIF" if data[8:12] in (b"heic", b"heix", b"mif1", b"avif") else "video"
+    return next((name for magic, name in _OTHERS if data.startswith(magic)), "unknown")
+
+
+def png_metadata_is_excessive(data: bytes) -> bool:
+    """Whether a PNG carries so many or such large text chunks that reading them is the attack.
+
+    Pillow parses every ancillary chunk: two million empty ones cost it seconds.
+    """
+    offset, chunks, size = len(PNG_MAGIC), 0, 0
+    while offset + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, offset)
+        if kind == b"IEND":
+            break
+        if kind not in PNG_CRITICAL:
+            chunks, size = chunks + 1, size + length
+        offset += length + 12
+        if chunks > MAX_PNG_METADATA_CHUNKS or size > MAX_PNG_METADATA_BYTES:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""runs/<run>/ -> runs/<run>/bundle/: the deployable graphs, and the proof that they equal the trained model."""

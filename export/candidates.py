@@ -1,0 +1,79 @@
+"""The artifacts under proof, behind one face: pixels in, `Outputs` out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
+from export.torchscript import load_torchscript
+from runtime import Outputs, Session
+from training.model import Classifier
+
+
+class Candidate(Protocol):
+    """Something that answers for uint8 [N, H, W, 3] pixels."""
+
+    @property
+    def name(self) -> str:
+        """What the parity table calls it."""
+        ...
+
+    def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
+        """Answer for a batch."""
+        ...
+
+
+class Eager:
+    """The trained model itself, with probabilities and maps computed apart from the exported module."""
+
+    name = "eager"
+
+    def __init__(self, classifier: Classifier, temperature: float) -> None:
+        self.classifier, self.temperature = classifier.eval(), temperature
+
+    @torch.inference_mode()
+    def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
+        """Answer for a batch."""
+        images = torch.from_numpy(images_nhwc.copy())
+        logits = self.classifier(images).numpy()
+        scaled = np.exp((logits - logits.max(axis=1, keepdims=True)) / self.temperature)
+        weight = self.classifier.backbone.fc.weight
+        activation_map = torch.einsum("nfhw,cf->nchw", self.classifier.features(images), weight)
+        return Outputs(logits, scaled / scaled.sum(axis=1, keepdims=True), activation_map.numpy())
+
+
+@dataclass(frozen=True)
+class TorchScript:
+    """`model.pt`, as TorchServe will load it."""
+
+    module: torch.jit.ScriptModule
+    name: str = "torchscript cpu"
+
+    @torch.inference_mode()
+    def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
+        """Answer for a batch."""
+        return Outputs(*(output.numpy() for output in self.module(torch.from_numpy(images_nhwc.copy()))))
+
+
+@dataclass(frozen=True)
+class OnnxRuntime:
+    """`model.onnx` on a provider, with the options that serve."""
+
+    session: Session
+    name: str = "onnxruntime cpu"
+
+    def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
+        """Answer for a batch."""
+        return self.session.run(images_nhwc)
+
+
+def open_candidates(folder: Path) -> list[Candidate]:
+    """Every artifact in `folder`, read back from disk."""
+    return [
+        TorchScript(load_torchscript(folder / TORCHSCRIPT_FILE)),
+        OnnxRuntime(Session((folder / ONNX_FILE).read_bytes())),
+    ]

@@ -1,0 +1,26 @@
+"""The module that is exported: pixels in, everything a server answers with out."""
+
+import torch
+from torch import Tensor, nn
+
+from training.model import Classifier
+
+
+class Deployable(nn.Module):
+    """uint8 [N, H, W, 3] RGB -> (logits [N, C], probabilities [N, C], activation_map [N, C, h, w]), all float32.
+
+    Probabilities are softmax(logits / temperature). The activation map (Zhou et al. 2016, arXiv 1512.04150) is the
+    last layer applied at every place of the feature map: its mean plus the bias is the logit.
+    """
+
+    def __init__(self, classifier: Classifier, temperature: float) -> None:
+        super().__init__()
+        self.classifier, self.temperature = classifier, temperature
+
+    def forward(self, images_nhwc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Answer for a batch."""
+        features = self.classifier.features(images_nhwc)
+        logits = self.classifier.head(features)
+        probabilities = torch.softmax(logits / self.temperature, dim=1)
+        kernel = self.classifier.backbone.fc.weight[:, :, None, None]
+        return logits, probabilities, nn.functional.conv2d(features, kernel)

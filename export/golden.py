@@ -1,0 +1,44 @@
+"""Validation images in, `golden/` out: image files as bytes, with the trained model's answers."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from contract import ImageSpec, preprocess
+from contract.atomic import write_text_atomically
+from contract.manifest import GOLDEN_LOGITS_FILE
+from runtime.golden import pixels_sha256
+from training.data import Example
+from training.model import Classifier
+
+COUNT = 8
+MAX_CLASSES = 32
+# A server answers them all at every start, so a 20 MB photograph is not taken while there are others.
+PREFERRED_BYTES = 1 << 20
+
+
+def write_golden(classifier: Classifier, examples: Sequence[Example], spec: ImageSpec, folder: Path) -> list[str]:
+    """Copy the chosen images into the bundle's `golden/`, record the logits, and return the paths written."""
+    (folder / "golden").mkdir()
+    entries = []
+    for number, example in enumerate(choose(examples)):
+        name = f"golden/{number:03}{example.path.suffix.lower()}"
+        data = example.path.read_bytes()
+        (folder / name).write_bytes(data)
+        pixels = preprocess(data, spec)
+        with torch.inference_mode():
+            logits = classifier(torch.from_numpy(pixels.copy())[None])[0]
+        entries.append({"file": name, "pixels_sha256": pixels_sha256(pixels), "logits": logits.tolist()})
+    write_text_atomically(folder / GOLDEN_LOGITS_FILE, json.dumps(entries, indent=1) + "\n")
+    return [str(entry["file"]) for entry in entries] + [GOLDEN_LOGITS_FILE]
+
+
+def choose(examples: Sequence[Example]) -> list[Example]:
+    """One image of each class (of the first 32), then more, until there are 8; small files first."""
+    ranked = sorted(examples, key=lambda example: example.path.stat().st_size > PREFERRED_BYTES)
+    firsts = {example.target: example for example in reversed(ranked) if example.target < MAX_CLASSES}
+    chosen = [firsts[target] for target in sorted(firsts)]
+    others = [example for example in ranked if example not in chosen]
+    return chosen + others[: max(0, COUNT - len(chosen))]

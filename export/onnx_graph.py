@@ -1,0 +1,51 @@
+"""The deployable module in, `model.onnx` (one file, free batch) out."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor
+from torch.export import Dim
+
+from export.deployable import Deployable
+from runtime.session import INPUT_NAME, OUTPUT_NAMES
+
+OPSET = 18
+
+
+def write_onnx(module: Deployable, example: Tensor, max_batch: int, path: Path) -> None:
+    """Export `module`; `example` is uint8 [N >= 2, H, W, 3], as a batch of 1 would be baked in (pytorch #157621)."""
+    with _quiet():
+        program = torch.onnx.export(
+            module,
+            (example,),
+            dynamo=True,
+            input_names=[INPUT_NAME],
+            output_names=list(OUTPUT_NAMES),
+            dynamic_shapes={"images_nhwc": {0: Dim("batch", min=1, max=max(2, max_batch))}},
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    program.save(path, external_data=False)
+    onnx.checker.check_model(path, full_check=True)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter prints its stages and warns of its own internals; none of it is for our users."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,37 @@
+"""The last screen of an export: the parity table, what was made, and what to type next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from contract import Manifest
+from export.parity import Check
+from runtime.golden import ATOL, RTOL
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """The parity table; every line of it passed, or there would be no bundle."""
+    table = Table(box=None, pad_edge=False, title=f"Parity with the trained model (rtol {RTOL:g}, atol {ATOL:g})")
+    for name in ("level", "what answers", "on"):
+        table.add_column(name)
+    for name in ("largest difference", "of tolerance"):
+        table.add_column(name, justify="right")
+    for check in checks:
+        table.add_row(
+            check.level, check.candidate, check.what, f"{check.max_abs_diff:.1e}", f"{100 * check.disagreement:.1f} %"
+        )
+    console.print(table)
+
+
+def print_bundle(bundle: Path, manifest: Manifest) -> None:
+    """What was made and what can be done with it."""
+    console.print(f"\nExported {manifest.architecture} as {manifest.name}, version {manifest.version}, to {bundle}")
+    for name in manifest.files:
+        if not name.startswith("golden/"):
+            console.print(f"  {name:20} {(bundle / name).stat().st_size / 1e6:8.1f} MB")
+    console.print(f"Next: make serve RUN={manifest.name}")
+    console.print(f"  or: make predict RUN={manifest.name} IMAGE=picture.jpg OUT=prediction_result.jpg")

@@ -1,0 +1,51 @@
+"""The validation split as training left it: the images, their labels, and the logits the trained model gave."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ClassLabel, ImageSpec, UserError, preprocess
+from contract.manifest import sha256_of
+from training.data import Example, read_split_csv
+from training.train import SPLIT_FILE, VALIDATION_FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """`logits` float32 [N, C] and `targets` int64 [N] as training recorded them for `examples`."""
+
+    examples: list[Example]
+    labels: list[str]
+    logits: NDArray[np.float32]
+    targets: NDArray[np.int64]
+
+    def batches(self, spec: ImageSpec, size: int) -> Iterator[NDArray[np.uint8]]:
+        """The images as a server would see them: uint8 [<= size, H, W, 3]."""
+        for start in range(0, len(self.examples), size):
+            yield prepare(self.examples[start : start + size], spec)
+
+
+def prepare(examples: list[Example], spec: ImageSpec) -> NDArray[np.uint8]:
+    """Images through the contract's decoding and resizing: uint8 [N, H, W, 3]."""
+    return np.stack([preprocess(example.path.read_bytes(), spec) for example in examples])
+
+
+def read_validation(folder: Path, classes: tuple[ClassLabel, ...]) -> Validation:
+    """What the run in `folder` recorded. Raises `UserError` when images are gone or changed."""
+    labels = [entry.label for entry in classes]
+    examples = read_split_csv(folder / SPLIT_FILE, labels, "val")
+    changed = [example.path for example in examples if not _is_unchanged(example)]
+    if changed:
+        raise UserError(
+            f"{len(changed)} validation images are gone or changed since training, the first is {changed[0]}; "
+            "export proves parity on them: put them back, or train again"
+        )
+    with np.load(folder / VALIDATION_FILE, allow_pickle=False) as recorded:
+        return Validation(examples=examples, labels=labels, logits=recorded["logits"], targets=recorded["targets"])
+
+
+def _is_unchanged(example: Example) -> bool:
+    return example.path.is_file() and sha256_of(example.path) == example.sha256

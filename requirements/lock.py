@@ -1,0 +1,38 @@
+"""pyproject.toml -> requirements/*.txt: exact versions with hashes, for any platform, naming no registry."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LOCKS = {
+    "cpu": ["cpu", "serve", "train", "export", "dev"],
+    "gpu": ["gpu", "serve", "train", "export", "dev"],
+    "serve-cpu": ["cpu", "serve"],
+    "serve-gpu": ["gpu", "serve"],
+}
+OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet"
+
+
+def lock(name: str, extras: list[str]) -> None:
+    """Pin one set of extras into `<name>.txt`."""
+    chosen = [flag for extra in extras for flag in ("--extra", extra)]
+    output = ["--output-file", str(HERE / f"{name}.txt")]
+    command = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "compile",
+        "pyproject.toml",
+        *chosen,
+        *OPTIONS.split(),
+        *output,
+        *sys.argv[1:],
+    ]
+    subprocess.run(command, check=True, cwd=HERE.parent)
+
+
+if __name__ == "__main__":
+    for name, extras in LOCKS.items():
+        lock(name, extras)

@@ -1,0 +1,10 @@
+"""`python -m runtime`: one picture -> its answer, without a server."""
+
+import tyro
+
+from contract.console import run_command
+from runtime.config import PredictConfig
+from runtime.predict import predict
+
+if __name__ == "__main__":
+    run_command(lambda: predict(tyro.cli(PredictConfig)))

@@ -1,0 +1,91 @@
+"""A picture and its answer in, the picture people want to see out: where the model looked, names and probabilities."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from noto_cjk_sans_otc import FONT_PATH
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from contract import ImageSpec, Prediction
+
+LONGEST_SIDE = 1024
+SHORTEST_WIDTH = 480
+HEAT_OPACITY = 0.45
+SIMPLIFIED_CHINESE = 2  # the collection's faces are JP, KR, SC, TC, HK
+LINE = 40
+MARGIN = 12
+INK, PAPER, BAR = (20, 20, 20), (255, 255, 255), (170, 205, 255)
+
+
+def annotate(
+    picture: Image.Image, predictions: Sequence[Prediction], activation: NDArray[np.float32], spec: ImageSpec
+) -> Image.Image:
+    """`picture` (RGB) with a heat map of the best class over the part the model saw, and the answers below.
+
+    `activation` is that class's float32 [h, w] activation map.
+    """
+    canvas = _fit(picture)
+    canvas = _overlay(canvas, activation, spec)
+    sheet = Image.new(
+        "RGB", (max(canvas.width, SHORTEST_WIDTH), canvas.height + MARGIN * 2 + LINE * len(predictions)), PAPER
+    )
+    sheet.paste(canvas, ((sheet.width - canvas.width) // 2, 0))
+    for row, prediction in enumerate(predictions):
+        _draw_line(sheet, canvas.height + MARGIN + row * LINE, prediction)
+    return sheet
+
+
+def _fit(picture: Image.Image) -> Image.Image:
+    """At most LONGEST_SIDE px, and large enough for the heat map to be seen."""
+    scale = min(LONGEST_SIDE / max(picture.size), max(1.0, SHORTEST_WIDTH / picture.width))
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _overlay(canvas: Image.Image, activation: NDArray[np.float32], spec: ImageSpec) -> Image.Image:
+    side = max(1, round(min(canvas.size) * spec.size / spec.resize))
+    corner = ((canvas.width - side) // 2, (canvas.height - side) // 2)
+    heat = np.clip(activation, 0, None)
+    heat = heat / max(float(heat.max()), 1e-6)
+    grey = Image.fromarray((heat * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    level = np.asarray(grey)[..., None] / 255.0
+    seen = np.asarray(canvas.crop((*corner, corner[0] + side, corner[1] + side)), np.float32)
+    blended = seen + level * HEAT_OPACITY * (_colours(level) - seen)
+    canvas = canvas.copy()
+    canvas.paste(Image.fromarray(blended.astype(np.uint8)), corner)
+    return canvas
+
+
+def _colours(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blue through green and yellow to red, float [..., 3], for levels 0 to 1."""
+    return np.concatenate([np.clip(255 * (1.5 - np.abs(4 * level - peak)), 0, 255) for peak in (3, 2, 1)], axis=-1)
+
+
+def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:
+    draw = ImageDraw.Draw(sheet)
+    width = sheet.width - 2 * MARGIN
+    draw.rectangle((MARGIN, top + 2, MARGIN + width * prediction["probability"], top + LINE - 4), fill=BAR)
+    share = f"{100 * prediction['probability']:.1f} %"
+    font = _font(22)
+    share_width = draw.textlength(share, font=font)
+    name = _shorten(_name(prediction), font, width - share_width - 3 * MARGIN)
+    draw.text((2 * MARGIN, top + LINE // 2), name, INK, font, anchor="lm")
+    draw.text((sheet.width - 2 * MARGIN, top + LINE // 2), share, INK, font, anchor="rm")
+
+
+def _name(prediction: Prediction) -> str:
+    label, shown = prediction["label"], prediction["display_name"]
+    return shown if shown == label else f"{shown}  {label}"
+
+
+def _shorten(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONT_PATH), size, index=SIMPLIFIED_CHINESE)

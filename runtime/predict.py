@@ -1,0 +1,27 @@
+"""One picture's file in, its answer on the screen and, if asked for, the annotated picture out."""
+
+from contract import ImageError, decode_image, preprocess
+from contract.atomic import write_atomically
+from runtime.annotate import annotate
+from runtime.config import PredictConfig
+from runtime.model import load_model
+
+
+def predict(config: PredictConfig) -> None:
+    """Answer for `config.image`. Raises `ImageError` with the file's name."""
+    model = load_model(config.bundle, config.provider)
+    data = config.image.read_bytes()
+    try:
+        pixels = preprocess(data, model.manifest.image)
+    except ImageError as error:
+        raise ImageError(error.code, f"{config.image}: {error}") from error
+    outputs = model.run(pixels[None])
+    predictions = model.predictions(outputs.probabilities[0], config.top_k)
+    for prediction in predictions:
+        print(f"{prediction['probability']:.4f}  {prediction['label']}  {prediction['display_name']}")
+    if config.out:
+        activation = outputs.activation_map[0, predictions[0]["index"]]
+        picture = annotate(decode_image(data), predictions, activation, model.manifest.image)
+        kind = "PNG" if config.out.suffix.lower() == ".png" else "JPEG"
+        write_atomically(config.out, lambda file: picture.save(file, kind, quality=92))
+        print(f"wrote {config.out}")

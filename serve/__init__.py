@@ -1,0 +1,1 @@
+"""The lean ONNX Runtime HTTP server: bundle -> answers. No torch."""

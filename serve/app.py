@@ -1,0 +1,132 @@
+"""The routes: each reads a request, asks the service, and gives the answer in the form its callers know."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, TypedDict
+
+from fastapi import FastAPI, Query, Request, Response
+
+from contract import ImageError
+from runtime import Model
+from serve.config import ServeConfig
+from serve.errors import ErrorBody, RequestError, error_body, install_error_handlers
+from serve.service import ImageAnswer, Service
+from serve.upload import read_images
+
+TORCHSERVE_TOP_K = 5
+
+
+class BatchAnswer(TypedDict):
+    """The answer for several pictures: one result each, in their order."""
+
+    model: str
+    version: str
+    results: list[ImageAnswer | ErrorBody]
+
+
+_PICTURE = {"schema": {"type": "string", "format": "binary"}}
+_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+_FORM = {"schema": {"type": "object", "properties": {"file": _FILES}, "required": ["file"]}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": _FORM,
+            **{f"image/{kind}": _PICTURE for kind in ("jpeg", "png", "webp", "bmp")},
+        },
+    }
+}
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorBody, "description": "The picture is damaged or cut short, or the form is malformed"},
+    413: {"model": ErrorBody, "description": "Too many bytes or pixels"},
+    415: {"model": ErrorBody, "description": "Not a JPEG, PNG, WebP or BMP"},
+    422: {"model": ErrorBody, "description": "A parameter out of range, or a form without a file"},
+    429: {"model": ErrorBody, "description": "Too many pictures wait; Retry-After says when to come again"},
+}
+
+
+def create_app(model: Model, config: ServeConfig) -> FastAPI:
+    """The web application around a model that is loaded and has proven itself."""
+    service = Service(model, config)
+    app = FastAPI(title="Image classification", version=service.version, lifespan=_lifespan(service))
+    app.state.service = service
+    install_error_handlers(app)
+    _count_requests(app, service)
+    _add_predict(app, service, config)
+    _add_torchserve(app, service, config)
+    _add_health(app, service)
+    return app
+
+
+def _lifespan(service: Service) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        worker = asyncio.create_task(service.batcher.work())
+        yield
+        worker.cancel()
+
+    return lifespan
+
+
+def _count_requests(app: FastAPI, service: Service) -> None:
+    @app.middleware("http")
+    async def count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        started = time.perf_counter()
+        response = await call_next(request)
+        route = request.scope.get("route")
+        name = getattr(route, "path", "unmatched")
+        service.metrics.requests.labels(name, str(response.status_code)).inc()
+        service.metrics.stages.labels("total").observe(time.perf_counter() - started)
+        return response
+
+
+def _add_predict(app: FastAPI, service: Service, config: ServeConfig) -> None:
+    @app.post("/predict", openapi_extra=_BODY, responses=_ERRORS)
+    async def predict(
+        request: Request, top_k: Annotated[int, Query(ge=1, le=1000)] = config.top_k
+    ) -> ImageAnswer | BatchAnswer:
+        """Name what is in one picture (raw bytes, or a form with one `file`) or in several (a form with many)."""
+        pictures = await read_images(request, config)
+        results = await service.answer(pictures, top_k)
+        if len(results) > 1:
+            return BatchAnswer(
+                model=service.name, version=service.version, results=[_result(service, item) for item in results]
+            )
+        if isinstance(results[0], ImageError):
+            raise results[0]
+        return ImageAnswer(model=service.name, version=service.version, predictions=results[0])
+
+
+def _result(service: Service, item: Any) -> ImageAnswer | ErrorBody:
+    if isinstance(item, ImageError):
+        return error_body(item.code, str(item))
+    return ImageAnswer(model=service.name, version=service.version, predictions=item)
+
+
+def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None:
+    @app.post("/predictions/{model}", openapi_extra=_BODY, responses={404: {"model": ErrorBody}, **_ERRORS})
+    async def predictions(request: Request, model: str) -> dict[str, float]:
+        """TorchServe's route and its image classifier's answer: label -> probability, the five best."""
+        if model != service.name:
+            raise RequestError(404, "model_not_found", f"no such model is served here; this is {service.name}")
+        pictures = await read_images(request, config)
+        if len(pictures) > 1:
+            raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
+        result = (await service.answer(pictures, TORCHSERVE_TOP_K))[0]
+        if isinstance(result, ImageError):
+            raise result
+        return {prediction["label"]: prediction["probability"] for prediction in result}
+
+
+def _add_health(app: FastAPI, service: Service) -> None:
+    @app.get("/ping")
+    async def ping() -> dict[str, str]:
+        """Healthy: the bundle is verified, its golden files agree, and the server listens only since then."""
+        return {"status": "Healthy"}
+
+    @app.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Counters and histograms for Prometheus."""
+        return Response(service.metrics.render(), media_type="text/plain; version=0.0.4")

@@ -1,0 +1,66 @@
+"""Everything that can go wrong with a request, as `{"error": {"code", "message"}}` and a status."""
+
+from typing import TypedDict
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from contract import ImageError
+
+IMAGE_STATUS = {"unreadable_image": 400, "image_too_large": 413, "unsupported_type": 415}
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+class ErrorDetail(TypedDict):
+    """What went wrong: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(TypedDict):
+    """The body of every answer that is an error."""
+
+    error: ErrorDetail
+
+
+class RequestError(Exception):
+    """A request that can't be answered."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+
+def error_body(code: str, message: str) -> ErrorBody:
+    """The error form."""
+    return {"error": {"code": code, "message": message}}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every failure leave the server in the error form, without paths, stacks or class names."""
+
+    @app.exception_handler(RequestError)
+    async def _request_error(_: Request, error: RequestError) -> JSONResponse:
+        return JSONResponse(error_body(error.code, error.message), error.status, error.headers)
+
+    @app.exception_handler(ImageError)
+    async def _image_error(_: Request, error: ImageError) -> JSONResponse:
+        return JSONResponse(error_body(error.code, str(error)), IMAGE_STATUS[error.code])
+
+    @app.exception_handler(RequestValidationError)
+    async def _bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
+        return JSONResponse(error_body("invalid_parameter", problems), 422)
+
+    @app.exception_handler(HTTPException)
+    async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+        code = HTTP_CODES.get(error.status_code, "http_error")
+        return JSONResponse(error_body(code, str(error.detail)), error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    async def _internal_error(_: Request, __: Exception) -> JSONResponse:
+        # The stack is in the server's log: Starlette raises the exception again behind this answer.
+        return JSONResponse(error_body("internal_error", "the server failed on this request; its log says why"), 500)

@@ -1,0 +1,67 @@
+"""The way of a picture: bytes -> decode pool -> batcher -> session -> answer."""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ImageError, Prediction, preprocess
+from runtime import Model
+from serve.batcher import Batcher
+from serve.config import ServeConfig
+from serve.metrics import ServerMetrics
+
+Pixels = NDArray[np.uint8]
+
+
+class ImageAnswer(TypedDict):
+    """The answer for one picture."""
+
+    model: str
+    version: str
+    predictions: list[Prediction]
+
+
+class Service:
+    """Answers for pictures with one model."""
+
+    def __init__(self, model: Model, config: ServeConfig) -> None:
+        manifest = model.manifest
+        self.model, self.name, self.version = model, manifest.name, manifest.version
+        self.metrics = ServerMetrics(self.name, self.version)
+        self.batcher = Batcher(
+            model.run,
+            max_batch=min(config.max_batch, manifest.max_batch),
+            max_waiting=config.max_waiting,
+            on_batch=self.metrics.on_batch,
+        )
+        self.metrics.waiting.set_function(lambda: self.batcher.waiting)
+        self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
+
+    async def answer(self, pictures: Sequence[bytes], k: int) -> list[list[Prediction] | ImageError]:
+        """For each image file the `k` best classes, or what is wrong with it: a bad one fails alone.
+
+        Raises `RequestError` 429 when the queue is full.
+        """
+        loop = asyncio.get_running_loop()
+        decoded = await asyncio.gather(*(loop.run_in_executor(self._decoders, self._decode, data) for data in pictures))
+        good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
+        answers = iter(await asyncio.gather(*self.batcher.submit(good)))
+        return [
+            item if isinstance(item, ImageError) else self.model.predictions(next(answers).probabilities[0], k)
+            for item in decoded
+        ]
+
+    def _decode(self, data: bytes) -> Pixels | ImageError:
+        started = time.perf_counter()
+        try:
+            return preprocess(data, self.model.manifest.image)
+        except ImageError as error:
+            return error
+        finally:
+            self.metrics.stages.labels("decode").observe(time.perf_counter() - started)

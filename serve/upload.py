@@ -1,0 +1,63 @@
+"""A request's body in, image files as bytes out; nothing beyond the limits is ever read."""
+
+from collections.abc import AsyncGenerator
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from serve.config import ServeConfig
+from serve.errors import RequestError
+
+MAX_TEXT_FIELDS = 8
+
+
+async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
+    """The pictures of a request: every file part of a form, or the raw body. Raises `RequestError`."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise RequestError(415, "unsupported_encoding", f"the body is {encoding}-encoded; send it as it is")
+    stream = _limited(request, config.max_body_bytes)
+    content_type = request.headers.get("content-type", "")
+    if content_type.startswith("multipart/form-data"):
+        return await _read_form(request, stream, config)
+    if content_type.startswith("application/json"):
+        raise RequestError(415, "unsupported_type", "the body is JSON; send the image's bytes, or a form with a file")
+    return [b"".join([chunk async for chunk in stream])]
+
+
+async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
+    """The body's chunks, up to `limit` bytes: the announced length is checked first, then what really comes."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(limit)
+        yield chunk
+
+
+def _too_large(limit: int) -> RequestError:
+    message = f"the request is larger than {limit / 1e6:g} MB; send fewer or smaller pictures"
+    # The rest of the body is not read, so the connection can't be used again.
+    return RequestError(413, "request_too_large", message, {"Connection": "close"})
+
+
+class _FormParser(MultiPartParser):
+    # Starlette would write larger files to the disk; the body limit bounds what is held here.
+    spool_max_size = 1 << 30
+
+
+async def _read_form(request: Request, stream: AsyncGenerator[bytes, None], config: ServeConfig) -> list[bytes]:
+    parser = _FormParser(request.headers, stream, max_files=config.max_files, max_fields=MAX_TEXT_FIELDS)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError) as error:
+        message = getattr(error, "message", "it names no boundary")
+        raise RequestError(400, "malformed_form", f"the form can't be read: {message}") from error
+    files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+    if not files:
+        raise RequestError(422, "missing_file", "the form has no file; send the picture as a file field named file")
+    return [await part.read() for part in files]

@@ -1,0 +1,1 @@
+"""Images -> runs/<run>/: checkpoints, metrics, report."""

@@ -1,0 +1,69 @@
+"""A run's state on disk: written whole or not at all, read without unpickling code."""
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from contract import ClassLabel, ImageSpec, UserError
+from contract.atomic import write_atomically
+from training.model import Classifier
+
+LAST = "last.pt"
+BEST = "best.pt"
+
+
+class CheckpointError(UserError):
+    """A run folder that can't be continued, or a checkpoint that can't be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedModel:
+    """The best epoch of a run, ready to be evaluated or exported."""
+
+    model: Classifier
+    arch: str
+    classes: tuple[ClassLabel, ...]
+    image: ImageSpec
+    epoch: int
+
+
+def save(state: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint atomically: after a crash or on a full disk the previous one still stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: torch.save(dict(state), file))
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint's content. Raises `CheckpointError`."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist; train first: make train") from None
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or not ours; train again") from error
+    return content
+
+
+def describe_model(model: Classifier, arch: str, classes: tuple[ClassLabel, ...], image: ImageSpec) -> dict[str, Any]:
+    """What `load_best` needs to rebuild the model, as values `weights_only` accepts."""
+    return {
+        "arch": arch,
+        "classes": [[entry.label, entry.display_name] for entry in classes],
+        "image": [image.size, image.resize, list(image.mean), list(image.std)],
+        "model": model.state_dict(),
+    }
+
+
+def load_best(folder: Path) -> TrainedModel:
+    """The model of the run's best epoch, on the CPU, in evaluation mode. Raises `CheckpointError`."""
+    content = load(folder / "checkpoints" / BEST)
+    size, resize, mean, std = content["image"]
+    spec = ImageSpec(size=size, resize=resize, mean=tuple(mean), std=tuple(std))
+    classes = tuple(ClassLabel(label=label, display_name=name) for label, name in content["classes"])
+    model = Classifier(content["arch"], len(classes), spec)
+    model.load_state_dict(content["model"])
+    return TrainedModel(model=model.eval(), arch=content["arch"], classes=classes, image=spec, epoch=content["epoch"])

@@ -1,0 +1,92 @@
+"""The two loops everybody knows: `train_one_epoch` and `evaluate`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from contract import UserError
+from training.device import autocast
+from training.loader import Batch
+from training.model import Classifier, train_mode
+
+MAX_GRADIENT_NORM = 1.0
+
+OnStep = Callable[[int, float], None]
+
+
+class DivergedError(UserError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What turns a loss into better weights."""
+
+    optimizer: Optimizer
+    schedule: LRScheduler
+    criterion: nn.Module
+    device: torch.device
+    precision: torch.dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """A model's answers on some images: `logits` float32 [N, C], `targets` int64 [N]."""
+
+    logits: NDArray[np.float32]
+    targets: NDArray[np.int64]
+
+
+def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, on_step: OnStep) -> tuple[float, float]:
+    """One pass over the training images; returns (mean loss, accuracy) as seen while training.
+
+    `on_step(images, loss)` is called after every step. Raises `DivergedError`.
+    """
+    train_mode(model)
+    loss_sum, correct, seen = 0.0, 0, 0
+    for images_nhwc, targets in batches:
+        images_nhwc, targets = images_nhwc.to(step.device), targets.to(step.device)
+        with autocast(step.device, step.precision):
+            logits = model(images_nhwc)
+            loss = step.criterion(logits.float(), targets)
+        _update(model, loss, step)
+        value = loss.item()
+        _check_finite(value)
+        loss_sum += value * len(targets)
+        correct += int((logits.argmax(1) == targets).sum())
+        seen += len(targets)
+        on_step(len(targets), value)
+    return loss_sum / seen, correct / seen
+
+
+def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    step.optimizer.step()
+    step.schedule.step()
+    step.optimizer.zero_grad()
+
+
+def _check_finite(loss: float) -> None:
+    if not np.isfinite(loss):
+        raise DivergedError(f"the loss became {loss}; lower LR, or train with PRECISION=fp32")
+
+
+@torch.inference_mode()
+def evaluate(
+    model: Classifier, batches: Iterable[Batch], device: torch.device, precision: torch.dtype = torch.float32
+) -> Evaluation:
+    """The model's logits on images prepared as for serving."""
+    model.eval()
+    logits, targets = [], []
+    for images_nhwc, batch_targets in batches:
+        with autocast(device, precision):
+            logits.append(model(images_nhwc.to(device)).float().cpu().numpy())
+        targets.append(batch_targets.numpy())
+    return Evaluation(logits=np.concatenate(logits), targets=np.concatenate(targets))

@@ -1,0 +1,55 @@
+"""What a person sees while training runs: one bar for the whole run, one line per epoch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class _SpeedColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.1f} images/s")
+
+
+class Meter:
+    """Counts images and shows the bar."""
+
+    def __init__(self, progress: Progress, total: int, done: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("starting", total=total, completed=done, loss=float("nan"))
+        self._images, self._started = 0, perf_counter()
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Name the epoch that begins."""
+        self._images, self._started = 0, perf_counter()
+        self._progress.update(self._task, description=f"epoch {epoch}/{epochs}")
+
+    def step(self, images: int, loss: float) -> None:
+        """Note that a step on `images` images ended with `loss`."""
+        self._images += images
+        self._progress.update(self._task, advance=images, loss=loss)
+
+    def images_per_s(self) -> float:
+        """The epoch's training speed so far."""
+        return self._images / (perf_counter() - self._started)
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._progress.console.print(line, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def training_progress(total: int, done: int) -> Iterator[Meter]:
+    """A live bar over `total` images, `done` of which were seen before a resume."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        _SpeedColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, transient=True, speed_estimate_period=60) as progress:
+        yield Meter(progress, total, done)

@@ -1,0 +1,94 @@
+"""The run's folder: whether training may start, go on, or is done already. Nothing made before is lost unasked."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from contract.atomic import write_text_atomically
+from training import checkpoint
+from training.checkpoint import CheckpointError
+from training.config import TrainConfig
+
+CONFIG_FILE = "config.json"
+RESULTS_FILE = "results.json"
+# How a run is started or where it is computed; none of it makes another run of it.
+_NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
+
+
+def open_run(config: TrainConfig) -> None:
+    """Make the run's folder, or empty it if asked to, and check that it can be written. Raises `OSError`."""
+    if config.overwrite:
+        shutil.rmtree(config.folder, ignore_errors=True)
+    config.folder.mkdir(parents=True, exist_ok=True)
+    write_text_atomically(config.folder / ".writable", "")
+    (config.folder / ".writable").unlink()
+
+
+def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
+    """The checkpoint to continue from, or None to start anew.
+
+    Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
+    """
+    last = config.folder / "checkpoints" / checkpoint.LAST
+    if not last.exists():
+        _write_config(config, fingerprint)
+        return None
+    _check_same_run(config, fingerprint)
+    state = checkpoint.load(last)
+    if not config.resume and not is_finished(config):
+        raise CheckpointError(
+            f"{config.folder} holds an interrupted run ({state['epoch']} of {config.epochs} epochs); "
+            "continue it with RESUME=1, or discard it with OVERWRITE=1"
+        )
+    return state
+
+
+def is_finished(config: TrainConfig) -> bool:
+    """Whether the run has its results."""
+    return (config.folder / RESULTS_FILE).exists()
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
+    return _read_json(folder / RESULTS_FILE, "finish the training first: make train RESUME=1")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The run's settings and its data's fingerprint. Raises `CheckpointError`."""
+    return _read_json(folder / CONFIG_FILE, "train first: make train")
+
+
+def _read_json(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} does not exist; {remedy}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not valid JSON ({error}); {remedy}") from error
+    return content
+
+
+def _settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
+    values = {
+        name: str(value) if isinstance(value, Path) else value
+        for name, value in asdict(config).items()
+        if name not in _NOT_PART_OF_THE_RUN
+    }
+    return {**values, "data_fingerprint": fingerprint}
+
+
+def _write_config(config: TrainConfig, fingerprint: str) -> None:
+    text = json.dumps(_settings(config, fingerprint), ensure_ascii=False, indent=2)
+    write_text_atomically(config.folder / CONFIG_FILE, text + "\n")
+
+
+def _check_same_run(config: TrainConfig, fingerprint: str) -> None:
+    now, then = _settings(config, fingerprint), read_config(config.folder)
+    changed = [f"{name} was {then.get(name)}, is {value}" for name, value in now.items() if then.get(name) != value]
+    if changed:
+        raise CheckpointError(
+            f"{config.folder} holds another run ({'; '.join(changed)}); "
+            "choose another RUN, or discard it with OVERWRITE=1"
+        )

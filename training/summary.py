@@ -1,0 +1,48 @@
+"""The first and the last screen of a training run."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from training.data import DataSet
+from training.report import REPORT_FILE
+from training.run import read_config, read_results
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def print_data(data: DataSet) -> None:
+    """How many images each class has in each split, and every warning."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("images")
+    for split in data.splits:
+        table.add_column(split, justify="right")
+    for entry in data.classes:
+        shown = entry.label if entry.display_name == entry.label else f"{entry.label} ({entry.display_name})"
+        table.add_row(shown, *(str(data.count(split)[entry.label]) for split in data.splits))
+    console.print(table)
+    for warning in data.warnings:
+        console.print(f"warning: {warning}", markup=False)
+
+
+def print_summary(folder: Path) -> None:
+    """What was made, how good it is, and what to type next."""
+    results, config = read_results(folder), read_config(folder)
+    console.print(f"\nTrained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
+    for split in ("validation", "test"):
+        if results[split]:
+            console.print(f"  {split:10}  {describe_accuracy(results[split])}")
+    console.print(f"  report      {folder / REPORT_FILE}")
+    console.print(f"Next: make export RUN={folder.name}")
+
+
+def describe_accuracy(scores: dict[str, Any]) -> str:
+    """Accuracy in one line, with its interval and the weakest class."""
+    low, high = scores["accuracy_interval"]
+    weakest = min(scores["per_class"], key=lambda row: float(row["recall"]))
+    return (
+        f"accuracy {scores['accuracy']:.3f} on {scores['images']} images (95 % interval {low:.3f} to {high:.3f}), "
+        f"weakest class {weakest['label']} with recall {weakest['recall']:.3f}"
+    )

@@ -1,0 +1,110 @@
+"""Pretrained weights in, a classifier that starts from them out. Nothing is ever unpickled as code."""
+
+import pickle
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision.models import get_model_weights
+
+from contract import UserError
+from training.model import Classifier
+
+SHOWN = 3
+
+
+class WeightsError(UserError):
+    """Weights that can't be had, can't be read, or belong to another network."""
+
+
+def load_weights(model: Classifier, source: str, arch: str) -> None:
+    """Start `model` from `source`: "imagenet", "none", or a .pth or .safetensors file.
+
+    The backbone must match to the last tensor; the head is taken if it has the same classes, else left fresh.
+    Raises `WeightsError`.
+    """
+    if source == "none":
+        return
+    state = download(imagenet_url(arch)) if source == "imagenet" else read_weights(Path(source))
+    _fill(model, state, source, arch)
+
+
+def imagenet_url(arch: str) -> str:
+    """Where torchvision keeps its current weights of `arch`; the file's name ends in its hash."""
+    weights = get_model_weights(arch)
+    return str(weights["DEFAULT"].url)
+
+
+def download(url: str) -> dict[str, Tensor]:
+    """The weights at `url`, kept in torch.hub's cache, hash checked. Raises `WeightsError`."""
+    name = url.rsplit("/", 1)[-1]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", check_hash=True, weights_only=True
+        )
+    except (URLError, TimeoutError, ConnectionError) as error:
+        raise WeightsError(
+            f"the weights {name} can't be downloaded ({error}); "
+            f"fetch {url} elsewhere and put it at {cached}, or start from random weights with WEIGHTS=none"
+        ) from error
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise WeightsError(
+            f"the weights {name} are damaged ({_first_line(error)}); delete {cached} and try again"
+        ) from error
+    return state
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors in a .pth or .safetensors file. Raises `WeightsError`."""
+    if not path.is_file():
+        raise WeightsError(f"{path} does not exist; WEIGHTS is imagenet, none, or a .pth or .safetensors file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path} is no complete weights file ({_first_line(error)}); download it again, or save it as .safetensors"
+        ) from error
+    return _unwrap(content, path)
+
+
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+    """A state dict, bare or under the names training programs file it under."""
+    for key in ("model", "state_dict"):
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} holds no table of weights; expected a model's state_dict")
+    return content
+
+
+def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str) -> None:
+    state = {name.removeprefix("module.").removeprefix("backbone."): tensor for name, tensor in state.items()}
+    own = model.backbone.state_dict()
+    wrong = [name for name, tensor in own.items() if not _is_head(name) and not _fits(state, name, tensor)]
+    foreign = sorted(set(state) - set(own))
+    if wrong or foreign:
+        listed = ", ".join((wrong + foreign)[:SHOWN])
+        raise WeightsError(
+            f"{source} does not hold a {arch}: {len(wrong)} tensors are missing or of another shape and "
+            f"{len(foreign)} are unknown ({listed}, …); set ARCH to the network it was saved from"
+        )
+    taken = {name: state[name] if _fits(state, name, tensor) else tensor for name, tensor in own.items()}
+    model.backbone.load_state_dict(taken)
+
+
+def _is_head(name: str) -> bool:
+    return name.startswith("fc.")
+
+
+def _fits(state: dict[str, Tensor], name: str, tensor: Tensor) -> bool:
+    return name in state and state[name].shape == tensor.shape
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
