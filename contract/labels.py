@@ -1,7 +1,6 @@
 """Class indices and probabilities in, named answers out."""
 
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,8 @@ class ClassLabel:
     display_name: str
 
 
-class Prediction(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
     """One line of an answer."""
 
     index: int

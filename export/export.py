@@ -6,8 +6,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +21,7 @@ from export.config import ExportConfig
 from export.deployable import Deployable
 from export.golden import write_golden
 from export.onnx_graph import write_onnx
-from export.parity import Check, ParityError, check_names, check_parity
+from export.parity import Check, ParityError, Proof, check_names, check_parity
 from export.summary import print_bundle, print_checks
 from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
@@ -31,32 +33,50 @@ BUNDLE = "bundle"
 VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "pillow", "numpy")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What training left: the best model, its figures, its settings, and what it answered on validation."""
+
+    trained: TrainedModel
+    results: dict[str, Any]
+    settings: dict[str, Any]
+    validation: Validation
+
+    @property
+    def temperature(self) -> float:
+        """The temperature fitted on validation."""
+        return float(self.results["temperature"])
+
+
+def read_run(folder: Path) -> Run:
+    """Open a finished run. Raises `UserError`."""
+    settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
+    return Run(trained=trained, results=results, settings=settings, validation=read_validation(folder, trained.classes))
+
+
 def export(config: ExportConfig) -> Path:
     """Export the run, prove it, and put the bundle in place; returns its folder. Raises `ParityError`."""
     make_deterministic(0)
-    results = read_results(config.folder)
-    trained = load_best(config.folder)
-    validation = read_validation(config.folder, trained.classes)
+    run = read_run(config.folder)
     bundle = config.folder / BUNDLE
     with _staged(bundle) as stage:
-        files = write_artifacts(config, trained, results["temperature"], validation, stage)
-        checks = prove(config, trained, results["temperature"], validation, stage)
-        write_manifest(config, trained, files, checks, stage)
+        files = write_artifacts(run, config.max_batch, stage)
+        checks = prove(run, config.max_batch, stage)
+        describe(config, run, files, checks, stage).write(stage)
     print_checks(checks)
     print_bundle(bundle, Manifest.read(bundle))
     return bundle
 
 
-def write_artifacts(
-    config: ExportConfig, trained: TrainedModel, temperature: float, validation: Validation, stage: Path
-) -> list[str]:
+def write_artifacts(run: Run, max_batch: int, stage: Path) -> list[str]:
     """Write the graphs, the labels and the golden files; returns their paths in the bundle."""
-    module = Deployable(trained.model, temperature).eval()
-    example = torch.from_numpy(prepare(validation.examples[:2], trained.image))
+    trained, examples = run.trained, run.validation.examples
+    module = Deployable(trained.model, run.temperature).eval()
+    example = torch.from_numpy(prepare(examples[:2], trained.image))
     write_torchscript(module, example, stage / TORCHSCRIPT_FILE)
-    write_onnx(module, example, config.max_batch, stage / ONNX_FILE)
+    write_onnx(module, example, max_batch, stage / ONNX_FILE)
     write_labels([entry.label for entry in trained.classes], stage / LABELS_FILE)
-    golden = write_golden(trained.model, validation.examples, trained.image, stage)
+    golden = write_golden(trained.model, examples, trained.image, stage)
     return [TORCHSCRIPT_FILE, ONNX_FILE, LABELS_FILE, *golden]
 
 
@@ -66,40 +86,35 @@ def write_labels(labels: list[str], path: Path) -> None:
     write_text_atomically(path, json.dumps(table, ensure_ascii=False, indent=2) + "\n")
 
 
-def prove(
-    config: ExportConfig, trained: TrainedModel, temperature: float, validation: Validation, stage: Path
-) -> list[Check]:
+def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
     """Every parity check, on the files as they lie in `stage`. Raises `ParityError`."""
     table: dict[str, str] = json.loads((stage / LABELS_FILE).read_text(encoding="utf-8"))
-    names = check_names([table[str(index)] for index in range(len(table))], validation)
+    names = check_names([table[str(index)] for index in range(len(table))], run.validation)
     if not names.passed:
         raise ParityError([names])
-    reference = Eager(trained.model, temperature)
-    checks = check_parity(reference, open_candidates(stage), stage, validation, trained.image, config.max_batch)
-    return [*checks, names]
+    reference = Eager(run.trained.model, run.temperature)
+    proof = Proof(folder=stage, validation=run.validation, spec=run.trained.image, max_batch=max_batch)
+    return [*check_parity(reference, open_candidates(stage), proof), names]
 
 
-def write_manifest(
-    config: ExportConfig, trained: TrainedModel, files: list[str], checks: list[Check], stage: Path
-) -> None:
-    """Say what the bundle is; from here on it is one."""
-    results, settings = read_results(config.folder), read_config(config.folder)
+def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Check], stage: Path) -> Manifest:
+    """What the bundle says of itself; once it is written, the folder is a bundle."""
     weights = sha256_of(config.folder / "checkpoints" / BEST)
-    Manifest(
+    return Manifest(
         name=config.run,
         version=config.version or weights[:8],
-        architecture=trained.arch,
-        classes=trained.classes,
-        image=trained.image,
+        architecture=run.trained.arch,
+        classes=run.trained.classes,
+        image=run.trained.image,
         max_batch=config.max_batch,
-        temperature=results["temperature"],
+        temperature=run.temperature,
         files={name: sha256_of(stage / name) for name in files},
-        metrics={split: results[split] for split in ("validation", "test")},
+        metrics={split: run.results[split] for split in ("validation", "test")},
         parity=[check.as_dict() for check in checks],
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
-        training={**settings, "best_epoch": trained.epoch, "weights_sha256": weights},
-        data_fingerprint=settings["data_fingerprint"],
-    ).write(stage)
+        training={**run.settings, "best_epoch": run.trained.epoch, "weights_sha256": weights},
+        data_fingerprint=run.settings["data_fingerprint"],
+    )
 
 
 @contextmanager

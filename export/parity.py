@@ -6,7 +6,7 @@ decisions  over the validation split, the logits training recorded, the same cla
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,63 +57,67 @@ class ParityError(UserError):
         )
 
 
-def check_parity(
-    reference: Candidate,
-    candidates: Sequence[Candidate],
-    folder: Path,
-    validation: Validation,
-    spec: ImageSpec,
-    max_batch: int,
-) -> list[Check]:
-    """Run every check on the staged bundle in `folder`. Raises `ParityError` if any fails."""
-    checks = []
-    for candidate in candidates:
-        checks += check_tensors(reference, candidate, validation, spec, max_batch)
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the candidates are held against: the staged bundle's folder and the validation split."""
+
+    folder: Path
+    validation: Validation
+    spec: ImageSpec
+    max_batch: int
+
+
+def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: Proof) -> list[Check]:
+    """Run every check. Raises `ParityError` if any fails."""
+    checks = [check for candidate in candidates for check in check_tensors(reference, candidate, proof)]
     for candidate in (reference, *candidates):
-        checks.append(check_golden(candidate, folder, spec))
-        checks.append(check_decisions(candidate, validation, spec))
+        checks.append(check_golden(candidate, proof))
+        checks.append(check_decisions(candidate, proof))
     if not all(check.passed for check in checks):
         raise ParityError(checks)
     return checks
 
 
-def check_tensors(
-    reference: Candidate, candidate: Candidate, validation: Validation, spec: ImageSpec, max_batch: int
-) -> list[Check]:
-    """Level 1: real images and noise in batches of 1, 2, 3, 8 and `max_batch`."""
-    real = _repeat(prepare(validation.examples[:max_batch], spec), max_batch)
+def check_tensors(reference: Candidate, candidate: Candidate, proof: Proof) -> list[Check]:
+    """Level 1: real images and noise in batches of 1, 2, 3, 8 and the largest."""
+    count = proof.max_batch
+    real = _repeat(prepare(proof.validation.examples[:count], proof.spec), count)
     noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
     checks = []
     for kind, pixels in (("images", real), ("noise", noise)):
         expected = reference.run(pixels)
-        for batch in sorted({1, 2, 3, 8, max_batch}):
+        for batch in sorted({1, 2, 3, 8, count}):
             run = partial(candidate.run, pixels[:batch])
             checks.append(_guarded("tensor", candidate, f"{kind}, batch {batch}", run, expected.rows(0, batch)))
     return checks
 
 
-def check_golden(candidate: Candidate, folder: Path, spec: ImageSpec) -> Check:
+def check_golden(candidate: Candidate, proof: Proof) -> Check:
     """Level 2: every golden file, from its bytes."""
-    golden = read_golden(folder)
-    pixels = np.stack([preprocess((folder / entry.file).read_bytes(), spec) for entry in golden])
+    golden = read_golden(proof.folder)
+    pixels = np.stack([preprocess((proof.folder / entry.file).read_bytes(), proof.spec) for entry in golden])
     expected = np.stack([entry.logits for entry in golden])
     return _guarded(
         "bytes", candidate, f"{len(golden)} golden files", lambda: (candidate.run(pixels).logits,), (expected,)
     )
 
 
-def check_decisions(candidate: Candidate, validation: Validation, spec: ImageSpec) -> Check:
+def check_decisions(candidate: Candidate, proof: Proof) -> Check:
     """Level 3: the validation split against the logits that training recorded; a flip is named with its margin."""
+    validation = proof.validation
     what = f"{len(validation.examples)} validation images"
     try:
-        logits = np.concatenate([candidate.run(pixels).logits for pixels in validation.batches(spec, DECISION_BATCH)])
+        logits = np.concatenate(
+            [candidate.run(pixels).logits for pixels in validation.batches(proof.spec, DECISION_BATCH)]
+        )
     except Exception as error:  # whatever the runtime raises is the finding
         return _failed("decisions", candidate, what, error)
-    check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     flips = _describe_flips(logits, validation)
+    what = f"{what}, {len(validation.examples) - len(flips)} decided alike"
+    check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     if not flips:
         return check
-    return Check(**{**asdict(check), "problem": f"{len(flips)} answers changed: {'; '.join(flips[:SHOWN_FLIPS])}"})
+    return replace(check, problem=f"{len(flips)} answers changed: {'; '.join(flips[:SHOWN_FLIPS])}")
 
 
 def check_names(names: Sequence[str], validation: Validation) -> Check:

@@ -65,8 +65,8 @@ def _colours(level: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:
     draw = ImageDraw.Draw(sheet)
     width = sheet.width - 2 * MARGIN
-    draw.rectangle((MARGIN, top + 2, MARGIN + width * prediction["probability"], top + LINE - 4), fill=BAR)
-    share = f"{100 * prediction['probability']:.1f} %"
+    draw.rectangle((MARGIN, top + 2, MARGIN + width * prediction.probability, top + LINE - 4), fill=BAR)
+    share = f"{100 * prediction.probability:.1f} %"
     font = _font(22)
     share_width = draw.textlength(share, font=font)
     name = _shorten(_name(prediction), font, width - share_width - 3 * MARGIN)
@@ -75,7 +75,7 @@ def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:
 
 
 def _name(prediction: Prediction) -> str:
-    label, shown = prediction["label"], prediction["display_name"]
+    label, shown = prediction.label, prediction.display_name
     return shown if shown == label else f"{shown}  {label}"
 
 

@@ -18,9 +18,9 @@ def predict(config: PredictConfig) -> None:
     outputs = model.run(pixels[None])
     predictions = model.predictions(outputs.probabilities[0], config.top_k)
     for prediction in predictions:
-        print(f"{prediction['probability']:.4f}  {prediction['label']}  {prediction['display_name']}")
+        print(f"{prediction.probability:.4f}  {prediction.label}  {prediction.display_name}")
     if config.out:
-        activation = outputs.activation_map[0, predictions[0]["index"]]
+        activation = outputs.activation_map[0, predictions[0].index]
         picture = annotate(decode_image(data), predictions, activation, model.manifest.image)
         kind = "PNG" if config.out.suffix.lower() == ".png" else "JPEG"
         write_atomically(config.out, lambda file: picture.save(file, kind, quality=92))

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, TypedDict
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 
@@ -18,7 +19,8 @@ from serve.upload import read_images
 TORCHSERVE_TOP_K = 5
 
 
-class BatchAnswer(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class BatchAnswer:
     """The answer for several pictures: one result each, in their order."""
 
     model: str
@@ -117,7 +119,7 @@ def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None
         result = (await service.answer(pictures, TORCHSERVE_TOP_K))[0]
         if isinstance(result, ImageError):
             raise result
-        return {prediction["label"]: prediction["probability"] for prediction in result}
+        return {prediction.label: prediction.probability for prediction in result}
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

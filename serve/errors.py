@@ -1,6 +1,7 @@
 """Everything that can go wrong with a request, as `{"error": {"code", "message"}}` and a status."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,14 +14,16 @@ IMAGE_STATUS = {"unreadable_image": 400, "image_too_large": 413, "unsupported_ty
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-class ErrorDetail(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
     """What went wrong: a code for programs, a message for people."""
 
     code: str
     message: str
 
 
-class ErrorBody(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class ErrorBody:
     """The body of every answer that is an error."""
 
     error: ErrorDetail
@@ -36,7 +39,12 @@ class RequestError(Exception):
 
 def error_body(code: str, message: str) -> ErrorBody:
     """The error form."""
-    return {"error": {"code": code, "message": message}}
+    return ErrorBody(error=ErrorDetail(code=code, message=message))
+
+
+def respond(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The error form as a response."""
+    return JSONResponse(asdict(error_body(code, message)), status, headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -44,23 +52,23 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestError)
     async def _request_error(_: Request, error: RequestError) -> JSONResponse:
-        return JSONResponse(error_body(error.code, error.message), error.status, error.headers)
+        return respond(error.status, error.code, error.message, error.headers)
 
     @app.exception_handler(ImageError)
     async def _image_error(_: Request, error: ImageError) -> JSONResponse:
-        return JSONResponse(error_body(error.code, str(error)), IMAGE_STATUS[error.code])
+        return respond(IMAGE_STATUS[error.code], error.code, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def _bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
         problems = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
-        return JSONResponse(error_body("invalid_parameter", problems), 422)
+        return respond(422, "invalid_parameter", problems)
 
     @app.exception_handler(HTTPException)
     async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
         code = HTTP_CODES.get(error.status_code, "http_error")
-        return JSONResponse(error_body(code, str(error.detail)), error.status_code, error.headers)
+        return respond(error.status_code, code, str(error.detail), error.headers)
 
     @app.exception_handler(Exception)
     async def _internal_error(_: Request, __: Exception) -> JSONResponse:
         # The stack is in the server's log: Starlette raises the exception again behind this answer.
-        return JSONResponse(error_body("internal_error", "the server failed on this request; its log says why"), 500)
+        return respond(500, "internal_error", "the server failed on this request; its log says why")

@@ -1,5 +1,6 @@
 """The life of the server: take the port, load and prove the model, listen, answer until told to stop."""
 
+import signal
 import socket
 
 import uvicorn
@@ -28,6 +29,8 @@ class _AnnouncingServer(uvicorn.Server):
 
 def serve(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM. Raises `StartError` when the port or the model can't be had."""
+    # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     with bind(config.host, config.port) as listener:
         model = start_model(config)
         settings = uvicorn.Config(

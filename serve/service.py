@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from serve.metrics import ServerMetrics
 Pixels = NDArray[np.uint8]
 
 
-class ImageAnswer(TypedDict):
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswer:
     """The answer for one picture."""
 
     model: str

@@ -1,5 +1,6 @@
 """A run's state on disk: written whole or not at all, read without unpickling code."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +35,10 @@ class TrainedModel:
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write a checkpoint atomically: after a crash or on a full disk the previous one still stands."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, lambda file: torch.save(dict(state), file))
+    # By way of memory: writing to the disk itself, torch turns "no space left" into an internal error.
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def load(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist; train first: make train") from None
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged or not ours; train again") from error
     return content
 

@@ -1,0 +1,54 @@
+"""Commands run as a user would run them: in a process of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+def run_module(*arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """Run `python -m …`; returns its exit code and what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run a few lines of Python in the repository, in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+class RunningServer:
+    """`python -m serve` on a free port; constructed once it says that it is ready."""
+
+    def __init__(self, bundle: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "serve", "--bundle", str(bundle), "--port", "0", *options]
+        self.process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.banner: list[str] = []
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.banner.append(line)
+            if line.startswith("Ready: "):
+                break
+        if not self.banner or not self.banner[-1].startswith("Ready: "):
+            raise AssertionError(self.banner, self.process.communicate())
+        self.url = self.banner[-1].split()[1].removesuffix("/predict")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send the server a signal; returns its exit code and what it wrote to stderr."""
+        self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=30)
+        return self.process.returncode, errors

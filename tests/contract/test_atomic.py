@@ -1,0 +1,79 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from contract.atomic import write_atomically, write_text_atomically
+from tests.commands import REPOSITORY, run_python
+
+
+def test_write_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text_atomically(path, "long old text")
+    write_text_atomically(path, "nëu")
+    assert path.read_text(encoding="utf-8") == "nëu"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_write_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text_atomically(path, "old")
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+FULL_DISK = """
+import resource, signal
+from pathlib import Path
+from contract.atomic import write_atomically
+from contract.console import run_command
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+run_command(lambda: write_atomically(Path({path!r}), lambda file: file.write(b"x" * 5000)))
+"""
+
+
+def test_a_full_disk_is_one_line_and_exit_1(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    result = run_python(FULL_DISK.format(path=str(path)))
+    assert (result.returncode, result.stderr) == (1, f"error: {path}: File too large\n")
+    assert path.read_text() == "old"
+
+
+ENDLESS_WRITES = """
+import itertools
+from pathlib import Path
+from contract.atomic import write_atomically
+for number in itertools.count():
+    write_atomically(Path({path!r}), lambda file: file.write(str(number % 10).encode() * 2_000_000))
+    print(number, flush=True)
+"""
+
+
+def test_kill_9_while_writing_leaves_a_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    for writes in range(1, 9):
+        process = subprocess.Popen(
+            [sys.executable, "-c", ENDLESS_WRITES.format(path=str(path))], cwd=REPOSITORY, stdout=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        for _ in range(writes):
+            process.stdout.readline()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        content = path.read_bytes()
+        assert len(content) == 2_000_000
+        assert len(set(content)) == 1

@@ -1,0 +1,81 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from contract import Manifest, ManifestError
+from contract.manifest import MANIFEST_FILE
+
+
+@pytest.fixture
+def copy(bundle: Path, tmp_path: Path) -> Path:
+    """The bundle, to be tampered with."""
+    return shutil.copytree(bundle, tmp_path / "bundle")
+
+
+def edit(folder: Path, **changes: object) -> None:
+    path = folder / MANIFEST_FILE
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_read_returns_what_was_written(copy: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(copy)
+    manifest.write(tmp_path)
+    assert Manifest.read(tmp_path) == manifest
+
+
+def test_manifest_names_classes_in_any_language(bundle: Path) -> None:
+    classes = Manifest.read(bundle).classes
+    assert [(entry.label, entry.display_name) for entry in classes] == [
+        ("blue", "蓝色"),
+        ("grün", "绿色"),
+        ("red", "红色"),
+    ]
+
+
+def test_read_refuses_a_folder_without_manifest(copy: Path) -> None:
+    (copy / MANIFEST_FILE).unlink()
+    with pytest.raises(ManifestError, match=r"is not a bundle: it has no manifest\.json; make one with `make export`"):
+        Manifest.read(copy)
+
+
+def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
+    text = (copy / MANIFEST_FILE).read_text()
+    (copy / MANIFEST_FILE).write_text(text[: len(text) // 2])
+    with pytest.raises(ManifestError, match="not valid JSON"):
+        Manifest.read(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format_version": 2}, "format version 2, this program reads 1"),
+        ({"novelty": 1}, "missing or unknown entries: novelty"),
+        ({"classes": [{"label": "a"}]}, "malformed entry"),
+        ({"image": {}}, "malformed entry"),
+    ],
+)
+def test_read_refuses_what_it_does_not_understand(copy: Path, changes: dict[str, object], message: str) -> None:
+    edit(copy, **changes)
+    with pytest.raises(ManifestError, match=message):
+        Manifest.read(copy)
+
+
+def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
+    (copy / MANIFEST_FILE).write_text("[]")
+    with pytest.raises(ManifestError, match="no JSON object"):
+        Manifest.read(copy)
+
+
+def test_verify_lists_every_changed_and_missing_file(copy: Path) -> None:
+    (copy / "model.pt").unlink()
+    with (copy / "model.onnx").open("r+b") as file:
+        file.seek(1000)
+        file.write(b"!")
+    with pytest.raises(ManifestError, match=r"model.pt is missing, model.onnx is changed; export it again"):
+        Manifest.read(copy).verify_files(copy)
+
+
+def test_verify_accepts_the_bundle(bundle: Path) -> None:
+    Manifest.read(bundle).verify_files(bundle)

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contract import ImageSpec, Prediction
+from runtime.annotate import annotate
+from tests.commands import run_module
+from tests.pictures import TINTS, draw
+
+SPEC = ImageSpec(size=32, resize=33)
+
+
+def prediction(name: str, probability: float = 0.9) -> Prediction:
+    return Prediction(index=0, label="red", display_name=name, probability=probability)
+
+
+def ink(picture: Image.Image) -> int:
+    """How many dark pixels stand below the picture, where the names are."""
+    return int((np.asarray(picture.convert("L"))[-40:] < 100).sum())
+
+
+def drawn(name: str) -> Image.Image:
+    return annotate(Image.new("RGB", (100, 80), "white"), [prediction(name)], np.ones((2, 2), np.float32), SPEC)
+
+
+def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg: bytes, tmp_path: Path) -> None:
+    (tmp_path / "leaf (1).jpg").write_bytes(red_jpeg)
+    out = tmp_path / "prediction_result.jpg"
+    result = run_module(
+        "runtime", "--bundle", str(bundle), "--image", str(tmp_path / "leaf (1).jpg"), "--out", str(out), "--top-k", "2"
+    )
+    assert result.returncode == 0, result.stderr
+    first, second, written = result.stdout.splitlines()
+    assert first.split()[1:] == ["red", "红色"]
+    assert float(first.split()[0]) > float(second.split()[0])
+    assert written == f"wrote {out}"
+    with Image.open(out) as picture:
+        assert picture.format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP or BMP"),
+        (b"\xff\xd8\xff", "the picture is damaged or cut short"),
+    ],
+)
+def test_predict_refuses_a_bad_picture_in_one_line(bundle: Path, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    result = run_module("runtime", "--bundle", str(bundle), "--image", str(tmp_path / "a.jpg"))
+    assert (result.returncode, result.stderr) == (1, f"error: {tmp_path / 'a.jpg'}: {message}\n")
+
+
+def test_predict_says_which_file_is_missing(bundle: Path) -> None:
+    result = run_module("runtime", "--bundle", str(bundle), "--image", "nowhere.jpg")
+    assert (result.returncode, result.stderr) == (1, "error: nowhere.jpg: No such file or directory\n")
+
+
+def test_annotate_draws_chinese_characters_apart() -> None:
+    pictures = [np.asarray(drawn(name)) for name in ("大斑病", "灰斑病", "Ārztë")]
+    assert all(ink(Image.fromarray(picture)) > 50 for picture in pictures)
+    assert not np.array_equal(pictures[0], pictures[1])
+
+
+def test_annotate_warms_what_the_model_looked_at() -> None:
+    activation = np.zeros((2, 2), np.float32)
+    activation[0, 0] = 5
+    picture = draw((500, 500), TINTS["blue"], 0)
+    result = np.asarray(annotate(picture, [prediction("red")], activation, SPEC)).astype(int)
+    redness = result[..., 0] - result[..., 2]
+    assert redness[60:120, 60:120].mean() > redness[380:440, 380:440].mean() + 50
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3000, 20), (20, 3000), (640, 480)])
+def test_annotate_takes_odd_sizes(size: tuple[int, int]) -> None:
+    picture = annotate(Image.new("RGB", size), [prediction("x" * 300)], -np.ones((1, 1), np.float32), SPEC)
+    assert picture.width >= 480
+    assert max(picture.size) <= 1024 + 100

@@ -1,0 +1,205 @@
+"""Every route and every refusal, over real HTTP, against one server process."""
+
+import io
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from contract import Manifest
+from tests.commands import RunningServer
+from tests.pictures import TINTS, draw, encode
+
+GIF = encode(Image.new("P", (8, 8)), "GIF")
+
+
+def error_of(response: httpx.Response) -> tuple[int, str]:
+    """The status and the code, once the body has the form of every error."""
+    body = response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message"}
+    assert not re.search(r"Traceback|0x|/site-packages|\.py", body["error"]["message"])
+    return response.status_code, body["error"]["code"]
+
+
+def pictures(*contents: bytes) -> list[tuple[str, tuple[str, io.BytesIO, str]]]:
+    return [("file", (f"{number}.jpg", io.BytesIO(data), "image/jpeg")) for number, data in enumerate(contents)]
+
+
+def test_predict_answers_for_a_form(client: httpx.Client, bundle: Path, red_jpeg: bytes) -> None:
+    manifest = Manifest.read(bundle)
+    answer = client.post("/predict", files=pictures(red_jpeg)).json()
+    assert (answer["model"], answer["version"]) == ("tiny", manifest.version)
+    best = answer["predictions"][0]
+    assert (best["index"], best["label"], best["display_name"]) == (2, "red", "红色")
+    assert len(answer["predictions"]) == 3
+    assert sum(entry["probability"] for entry in answer["predictions"]) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "application/octet-stream", "application/x-www-form-urlencoded", None]
+)
+def test_predict_answers_for_raw_bytes(client: httpx.Client, red_jpeg: bytes, content_type: str | None) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    raw = client.post("/predict", content=red_jpeg, headers=headers)
+    assert raw.json() == client.post("/predict", files=pictures(red_jpeg)).json()
+
+
+def test_predict_answers_for_a_chunked_body(client: httpx.Client, red_jpeg: bytes) -> None:
+    def chunks() -> Iterator[bytes]:
+        for start in range(0, len(red_jpeg), 100):
+            yield red_jpeg[start : start + 100]
+
+    assert client.post("/predict", content=chunks()).json()["predictions"][0]["label"] == "red"
+
+
+def test_predict_gives_as_many_classes_as_asked(client: httpx.Client, red_jpeg: bytes) -> None:
+    assert len(client.post("/predict?top_k=2", content=red_jpeg).json()["predictions"]) == 2
+    assert len(client.post("/predict?top_k=1000", content=red_jpeg).json()["predictions"]) == 3
+
+
+@pytest.mark.parametrize("top_k", ["0", "-1", "many", "1001"])
+def test_predict_refuses_a_senseless_top_k(client: httpx.Client, red_jpeg: bytes, top_k: str) -> None:
+    assert error_of(client.post(f"/predict?top_k={top_k}", content=red_jpeg)) == (422, "invalid_parameter")
+
+
+def test_predict_answers_for_several_and_a_bad_one_fails_alone(client: httpx.Client, red_jpeg: bytes) -> None:
+    blue = encode(draw((64, 48), TINTS["blue"], seed=8))
+    answer = client.post("/predict?top_k=1", files=pictures(red_jpeg, GIF, blue, red_jpeg[:-200])).json()
+    red, gif, second, cut = answer["results"]
+    assert answer["model"] == "tiny"
+    assert (red["predictions"][0]["label"], second["predictions"][0]["label"]) == ("red", "blue")
+    assert (gif["error"]["code"], cut["error"]["code"]) == ("unsupported_type", "unreadable_image")
+    assert red == client.post("/predict?top_k=1", content=red_jpeg).json()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", (400, "unreadable_image")),
+        (b"\xff\xd8\xff\xe0 nothing more", (400, "unreadable_image")),
+        (GIF, (415, "unsupported_type")),
+        (b"%PDF-1.7", (415, "unsupported_type")),
+        (b"leaf=healthy", (415, "unsupported_type")),
+        (encode(Image.new("1", (8000, 5001)), "PNG"), (413, "image_too_large")),
+        (b"\xff" * 20_000_001, (413, "request_too_large")),
+    ],
+    ids=["empty", "broken", "gif", "pdf", "form", "pixels", "bytes"],
+)
+def test_bad_input_gets_its_own_error(client: httpx.Client, content: bytes, expected: tuple[int, str]) -> None:
+    assert error_of(client.post("/predict", content=content)) == expected
+    assert error_of(client.post("/predictions/tiny", content=content)) == expected
+    assert error_of(client.post("/predict", files=pictures(content))) == expected
+
+
+def test_a_truncated_picture_is_400(client: httpx.Client, red_jpeg: bytes) -> None:
+    for length in range(len(red_jpeg) // 20, len(red_jpeg) - 20, len(red_jpeg) // 20):
+        assert error_of(client.post("/predict", content=red_jpeg[:length])) == (400, "unreadable_image")
+
+
+def test_too_many_bytes_are_refused_while_they_come(client: httpx.Client) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(21):
+            yield b"\xff" * 1_000_000
+
+    try:
+        response = client.post("/predict", content=endless())
+    except (httpx.WriteError, httpx.RemoteProtocolError):
+        return  # the server hung up on the rest, as it may
+    assert error_of(response) == (413, "request_too_large")
+
+
+def test_a_form_without_a_file_is_422(client: httpx.Client) -> None:
+    boundary = {"Content-Type": "multipart/form-data; boundary=b"}
+    form = b'--b\r\nContent-Disposition: form-data; name="file"\r\n\r\nleaf.jpg\r\n--b--\r\n'
+    assert error_of(client.post("/predict", content=form, headers=boundary)) == (422, "missing_file")
+
+
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=other"])
+def test_a_malformed_form_is_400(client: httpx.Client, content_type: str) -> None:
+    response = client.post("/predict", content=b"--b\r\nnonsense", headers={"Content-Type": content_type})
+    assert error_of(response)[0] in {400, 422}
+
+
+def test_too_many_files_are_refused(client: httpx.Client) -> None:
+    assert error_of(client.post("/predict", files=pictures(*[b"x"] * 65))) == (400, "malformed_form")
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {"Content-Type": "application/json"}])
+def test_other_bodies_are_415(client: httpx.Client, headers: dict[str, str]) -> None:
+    assert error_of(client.post("/predict", content=b"{}", headers=headers))[0] == 415
+
+
+def test_torchserves_route_gives_its_answer(client: httpx.Client, red_jpeg: bytes) -> None:
+    ours = client.post("/predict", content=red_jpeg).json()["predictions"]
+    expected = {entry["label"]: entry["probability"] for entry in ours}
+    for response in (
+        client.post("/predictions/tiny", content=red_jpeg),
+        client.post("/predictions/tiny", files={"data": red_jpeg}),
+    ):
+        assert response.json() == expected
+        assert list(response.json()) == list(expected)
+
+
+def test_torchserves_route_knows_one_model_and_one_picture(client: httpx.Client, red_jpeg: bytes) -> None:
+    assert error_of(client.post("/predictions/other", content=red_jpeg)) == (404, "model_not_found")
+    assert error_of(client.post("/predictions/tiny", files=pictures(red_jpeg, red_jpeg))) == (422, "too_many_files")
+
+
+def test_ping_is_torchserves(client: httpx.Client) -> None:
+    assert client.get("/ping").json() == {"status": "Healthy"}
+
+
+@pytest.mark.parametrize(("method", "path", "expected"), [("GET", "/nowhere", 404), ("GET", "/predict", 405)])
+def test_unknown_routes_answer_in_the_error_form(client: httpx.Client, method: str, path: str, expected: int) -> None:
+    assert error_of(client.request(method, path))[0] == expected
+
+
+def test_metrics_count_answers_by_route(client: httpx.Client, red_jpeg: bytes) -> None:
+    def count() -> float:
+        found = re.search(r'requests_total\{route="/predict",status="200"\} (\S+)', client.get("/metrics").text)
+        return float(found[1]) if found else 0
+
+    before = count()
+    client.post("/predict", content=red_jpeg)
+    assert count() == before + 1
+    text = client.get("/metrics").text
+    assert 'model_info{model="tiny"' in text
+    assert all(f'stage_seconds_count{{stage="{stage}"}}' in text for stage in ("decode", "queue", "inference", "total"))
+
+
+def test_metrics_do_not_grow_with_unknown_paths(client: httpx.Client) -> None:
+    client.get("/one")
+    before = len(client.get("/metrics").text.splitlines())
+    for number in range(20):
+        client.get(f"/scan/{number}")
+    assert len(client.get("/metrics").text.splitlines()) == before
+
+
+def test_docs_describe_every_route(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert set(paths) == {"/predict", "/predictions/{model}", "/ping", "/metrics"}
+    assert {"200", "400", "413", "415", "422", "429"} <= set(paths["/predict"]["post"]["responses"])
+    assert "multipart/form-data" in paths["/predict"]["post"]["requestBody"]["content"]
+    assert "/openapi.json" in client.get("/docs").text
+
+
+def test_forty_clients_at_once_are_all_answered(server: RunningServer, red_jpeg: bytes) -> None:
+    def ask(number: int) -> str:
+        tint = list(TINTS)[number % 3]
+        data = encode(draw((64, 48), TINTS[tint], seed=number))
+        answer = httpx.post(f"{server.url}/predict", files={"file": data}, timeout=60).json()
+        return f"{tint} {answer['predictions'][0]['label']}"
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(ask, range(40)))
+    assert sum(answer.split()[0] == answer.split()[1] for answer in answers) >= 36
+
+
+def test_the_same_picture_gets_the_same_answer_after_everything_above(client: httpx.Client, red_jpeg: bytes) -> None:
+    first = client.post("/predict", content=red_jpeg).json()
+    assert first == client.post("/predict", content=red_jpeg).json()

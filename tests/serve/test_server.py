@@ -1,0 +1,63 @@
+"""Starting, refusing to start, and ending."""
+
+import re
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.commands import RunningServer, run_module
+
+
+def test_the_banner_says_what_was_proven(server: RunningServer) -> None:
+    banner = "".join(server.banner)
+    assert re.search(r"tiny, version [0-9a-f]{8}: resnet18, 3 classes", banner)
+    assert re.search(r"Verified 10 files; golden files agree on cpu \(largest difference \d+\.\d % of", banner)
+
+
+def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run_module("serve", "--bundle", str(bundle), "--port", str(port))
+    assert (result.returncode, result.stderr) == (
+        3, f"error: can't listen on 127.0.0.1:{port}: Address already in use; choose another PORT or HOST\n"
+    )  # fmt: skip
+
+
+def test_a_folder_that_is_no_bundle_is_one_line_and_exit_3(tmp_path: Path) -> None:
+    result = run_module("serve", "--bundle", str(tmp_path), "--port", "0")
+    assert result.returncode == 3
+    assert result.stderr == f"error: {tmp_path} is not a bundle: it has no manifest.json; make one with `make export`\n"
+
+
+def test_a_changed_model_is_refused(bundle: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "bundle")
+    (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes()[:-1])
+    result = run_module("serve", "--bundle", str(copy), "--port", "0")
+    assert result.returncode == 3
+    assert "model.onnx is changed; export it again" in result.stderr
+
+
+def test_a_missing_provider_is_refused(bundle: Path) -> None:
+    result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--provider", "cuda")
+    assert result.returncode == 3
+    assert result.stderr.startswith("error: provider cuda is not here")
+
+
+def test_bad_options_exit_2(bundle: Path) -> None:
+    result = run_module("serve", "--bundle", str(bundle), "--port", "99999")
+    assert (result.returncode, result.stderr) == (2, "error: port is 99999; expected 0 to 65535\n")
+
+
+@pytest.mark.parametrize(("number", "ending"), [(signal.SIGTERM, (0, "")), (signal.SIGINT, (130, "stopped.\n"))])
+def test_a_signal_ends_the_server(
+    bundle: Path, red_jpeg: bytes, number: signal.Signals, ending: tuple[int, str]
+) -> None:
+    running = RunningServer(bundle)
+    assert httpx.post(f"{running.url}/predict", content=red_jpeg).status_code == 200
+    assert running.stop(number) == ending

@@ -1,0 +1,135 @@
+"""Rules of the house that a machine can check."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import contract
+from tests.commands import REPOSITORY, run_python
+
+STAGES = ["contract", "runtime", "training", "export", "handlers", "serve", "benchmarks"]
+MAY_IMPORT = {
+    "contract": set(),
+    "runtime": {"contract"},
+    "training": {"contract"},
+    "export": {"contract", "runtime", "training"},
+    "handlers": {"contract", "runtime"},
+    "serve": {"contract", "runtime"},
+    "benchmarks": {"contract", "runtime"},
+}
+TORCH_FREE = ["contract", "runtime", "serve"]
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, sys
+for module in pkgutil.walk_packages([{stage!r}], {stage!r} + "."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
+"""
+
+
+def imported_by(stage: str) -> set[str]:
+    """The top-level modules that are loaded once every module of `stage` is, in a process of its own."""
+    result = run_python(IMPORT_ALL.format(stage=stage))
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_imports_only_what_the_table_allows(stage: str) -> None:
+    crossed = imported_by(stage) & set(STAGES) - {stage}
+    assert crossed <= MAY_IMPORT[stage]
+
+
+@pytest.mark.parametrize("stage", TORCH_FREE)
+def test_serving_never_loads_torch(stage: str) -> None:
+    assert not imported_by(stage) & {"torch", "torchvision", "sklearn", "matplotlib"}
+
+
+def test_contract_needs_numpy_and_pillow_alone() -> None:
+    imports = {
+        alias
+        for path in (REPOSITORY / "contract").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for alias in names_in(node)
+    }
+    standard = set(__import__("sys").stdlib_module_names)
+    assert imports - standard == {"contract", "numpy", "PIL"}
+
+
+def names_in(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name.split(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module.split(".")[0]]
+    return []
+
+
+def test_public_names_of_contract_are_sorted_and_there() -> None:
+    assert sorted(contract.__all__) == contract.__all__
+    assert all(hasattr(contract, name) for name in contract.__all__)
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".ci/run", ".github/workflows/ci.yml"])
+def test_documents_name_only_targets_that_exist(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^|`|\$ |run: )make ((?:[a-z-]+ ?)+)", text, flags=re.MULTILINE))
+    words = {word for group in named for word in group.split()}
+    assert words
+    assert words <= targets()
+
+
+def test_help_lists_every_target() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    described = set(re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE))
+    assert described == targets()
+
+
+def test_lock_files_pin_hashes_and_name_no_registry() -> None:
+    locks = sorted((REPOSITORY / "requirements").glob("*.txt"))
+    assert [path.stem for path in locks] == ["cpu", "gpu", "serve-cpu", "serve-gpu"]
+    for path in locks:
+        text = path.read_text()
+        assert "://" not in text
+        assert text.count("--hash=sha256:") > text.count("==")
+        assert "onnxruntime-gpu==" in text if "gpu" in path.stem else "onnxruntime==" in text
+        assert ("onnxruntime-gpu==" in text) != ("onnxruntime==" in text)
+
+
+def test_serving_locks_hold_no_torch() -> None:
+    for name in ("serve-cpu", "serve-gpu"):
+        assert "\ntorch==" not in (REPOSITORY / "requirements" / f"{name}.txt").read_text()
+
+
+def test_every_dependency_has_a_reason() -> None:
+    pyproject = (REPOSITORY / "pyproject.toml").read_text()
+    listed = pyproject[pyproject.index("dependencies") : pyproject.index("[tool.ruff]")]
+    wanted = set(re.findall(r'"([a-z0-9-]+)[\[>]', listed)) | {"noto-cjk-sans-otc"}
+    reasons = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert {name for name in wanted if f"| {name} |" not in reasons} == set()
+
+
+def test_nothing_is_unpickled() -> None:
+    sources = [path for stage in STAGES for path in (REPOSITORY / stage).rglob("*.py")]
+    assert sources
+    loads = [
+        line for path in sources for line in path.read_text(encoding="utf-8").splitlines() if "torch.load(" in line
+    ]
+    assert loads
+    assert all("weights_only=True" in line for line in loads)
+    assert not [
+        path for path in sources if re.search(r"pickle\.loads?\(|allow_pickle=True", path.read_text(encoding="utf-8"))
+    ]
+
+
+def test_every_module_opens_with_its_purpose() -> None:
+    for stage in STAGES:
+        for path in Path(REPOSITORY / stage).rglob("*.py"):
+            assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path

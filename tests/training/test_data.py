@@ -1,0 +1,134 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.pictures import TINTS, draw, encode, write_images, write_splits
+from training.data import DataSet, load_data, read_split_csv, write_split_csv
+from training.sources import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "data", 5)
+
+
+def load(source: Path, *, skip_unreadable: bool = False, names: Path | None = None) -> DataSet:
+    return load_data(source, seed=0, skip_unreadable=skip_unreadable, names=names)
+
+
+def test_load_gives_sorted_classes_and_three_splits(folder: Path) -> None:
+    data = load(folder)
+    assert data.labels == ["blue", "grün", "red"]
+    assert {split: data.count(split) for split in data.splits} == {
+        "train": {"blue": 3, "grün": 3, "red": 3},
+        "val": {"blue": 1, "grün": 1, "red": 1},
+        "test": {"blue": 1, "grün": 1, "red": 1},
+    }
+    assert data.warnings == []
+
+
+def test_unreadable_files_are_listed_and_stop(folder: Path) -> None:
+    Image.new("P", (9, 9)).save(folder / "red" / "animation.jpg", "GIF")
+    (folder / "blue" / "cut.jpg").write_bytes(encode(draw((64, 64), TINTS["blue"], 1))[:500])
+    (folder / "blue" / "notes.txt").write_text("remember")
+    with pytest.raises(DataError) as caught:
+        load(folder)
+    message = str(caught.value)
+    assert message.startswith("3 files are no readable images:\n")
+    assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP or BMP" in message
+    assert f"{folder}/blue/cut.jpg: the picture is damaged or cut short" in message
+    assert message.endswith("SKIP_UNREADABLE=1")
+
+
+def test_unreadable_files_are_counted_when_skipped(folder: Path) -> None:
+    (folder / "blue" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    data = load(folder, skip_unreadable=True)
+    assert data.warnings[0].startswith("1 unreadable files were skipped:\n")
+    assert sum(data.count(split)["blue"] for split in data.splits) == 5
+
+
+def test_skipping_must_not_empty_a_class(folder: Path) -> None:
+    for path in (folder / "blue").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="train has no readable blue"):
+        load(folder, skip_unreadable=True)
+
+
+def test_duplicates_across_given_splits_are_listed(tmp_path: Path) -> None:
+    write_splits(tmp_path, "train", "val", "test")
+    source, copy = tmp_path / "train/red/red (0).JPG", tmp_path / "test/blue/again.jpg"
+    shutil.copy(source, copy)
+    assert load(tmp_path).warnings == [
+        "1 pictures stand in several splits or classes (figures flatter):\n"
+        f"  {source} (train, red) = {copy} (test, blue)"
+    ]
+
+
+def test_duplicates_stay_in_one_split_when_it_is_made_here(folder: Path) -> None:
+    for number in range(20):
+        shutil.copy(folder / "red/red (0).JPG", folder / f"red/copy {number}.jpg")
+    assert load(folder).warnings == []
+
+
+def test_missing_test_split_is_said(tmp_path: Path) -> None:
+    assert load(write_splits(tmp_path, "train", "valid")).warnings[0].startswith("no test split")
+
+
+def test_fingerprint_changes_with_content_not_with_place(folder: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert load(moved).fingerprint == load(folder).fingerprint
+    (moved / "red/red (0).JPG").write_bytes(encode(draw((40, 40), TINTS["red"], 99)))
+    assert load(moved).fingerprint != load(folder).fingerprint
+
+
+def test_names_are_found_beside_the_classes(folder: Path) -> None:
+    (folder / "names.json").write_text(json.dumps({"blue": "蓝", "grün": "绿", "red": "红"}), encoding="utf-8")
+    assert [entry.display_name for entry in load(folder).classes] == ["蓝", "绿", "红"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not valid JSON"),
+        ('["red"]', "must hold a JSON object"),
+        ('{"red": 1}', "must hold a JSON object"),
+        ('{"red": "r", "pink": "p"}', "differ: blue, grün, pink; name each class once"),
+    ],
+)
+def test_names_mistakes_are_named(folder: Path, text: str, message: str) -> None:
+    names = folder.parent / "my names.json"
+    names.write_text(text)
+    with pytest.raises(DataError, match=message):
+        load(folder, names=names)
+
+
+def test_split_csv_gives_the_same_split_again(folder: Path, tmp_path: Path) -> None:
+    data = load(folder)
+    path = tmp_path / "run" / "split.csv"
+    path.parent.mkdir()
+    write_split_csv(data, path)
+    assert load_data(path, seed=99).fingerprint == data.fingerprint
+    assert read_split_csv(path, data.labels, "val") == data.splits["val"]
+
+
+def test_natural_oddities(shared_data: Path, tmp_path: Path) -> None:
+    classes = {"Blight": (120, 140, 60), "Gray_Leaf_Spot": (90, 120, 80)}
+    for index, split in enumerate(("train", "val", "test")):
+        write_images(tmp_path / split, 2, {label: (r, g, b + index) for label, (r, g, b) in classes.items()})
+    shutil.copytree(shared_data / "oddities" / "corn_dup_pairs", tmp_path, dirs_exist_ok=True)
+    (warning,) = load(tmp_path).warnings
+    assert warning.startswith("2 pictures stand in several splits or classes")
+    shutil.copy(shared_data / "oddities" / "imageNotFound.gif", tmp_path / "train" / "Blight")
+    with pytest.raises(DataError, match=r"imageNotFound\.gif: this is GIF"):
+        load(tmp_path)
+
+
+def test_real_folders_load(shared_data: Path) -> None:
+    corn = load(shared_data / "corn_leaf")
+    assert corn.count("test") == {"Blight": 56, "Common_Rust": 60, "Gray_Leaf_Spot": 60, "Healthy": 60}
+    assert list(load(shared_data / "hymenoptera").splits) == ["train", "val"]
+    tiles = load(shared_data / "magnetic_tile")
+    assert [tiles.count(split)["MT_Fray"] for split in ("train", "val", "test")] == [10, 3, 3]

@@ -1,0 +1,241 @@
+"""The path of a run, with a real resnet18 on pictures drawn by program."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from contract import UserError
+from tests.commands import REPOSITORY, run_module, run_python
+from tests.pictures import TINTS, draw, encode, write_images
+from training import checkpoint
+from training.checkpoint import CheckpointError, load_best
+from training.config import TrainConfig
+from training.engine import DivergedError, train_one_epoch
+from training.train import best_epoch, train
+
+
+@pytest.fixture
+def config(images: Path, tmp_path: Path) -> TrainConfig:
+    return TrainConfig(data=images, run="r", runs=tmp_path, arch="resnet18", weights="none", size=32, epochs=3, batch=8)
+
+
+def arguments(config: TrainConfig, *more: str) -> list[str]:
+    """The command line that makes `config`."""
+    options = f"--run {config.run} --arch resnet18 --weights none --size 32 --epochs {config.epochs} --batch 8"
+    return ["training", "--data", str(config.data), "--runs", str(config.runs), *options.split(), *more]
+
+
+def last_weights(folder: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = checkpoint.load(folder / "checkpoints" / "last.pt")["model"]
+    return weights
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    one, other = last_weights(first), last_weights(second)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in the middle of the epoch that follows."""
+    def pressed(model, batches, step, on_step):  # type: ignore[no-untyped-def]
+        if batches.sampler.epoch > epochs:
+            next(iter(batches))
+            raise KeyboardInterrupt
+        return train_one_epoch(model, batches, step, on_step)
+
+    monkeypatch.setattr("training.train.train_one_epoch", pressed)
+
+
+def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:
+    names = {path.relative_to(run_folder).as_posix() for path in run_folder.rglob("*") if path.is_file()}
+    assert names - {name for name in names if name.startswith("bundle/")} == {
+        "accuracy.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
+        "loss.png", "metrics.jsonl", "report.html", "results.json", "split.csv", "validation.npz",
+    }  # fmt: skip
+
+
+def test_a_run_learns(run_folder: Path) -> None:
+    results = json.loads((run_folder / "results.json").read_text())
+    assert results["test"]["accuracy"] >= 0.8
+    low, high = results["test"]["accuracy_interval"]
+    assert low < results["test"]["accuracy"] <= high
+
+
+def test_metrics_have_a_line_per_epoch(run_folder: Path) -> None:
+    records = [json.loads(line) for line in (run_folder / "metrics.jsonl").read_text().splitlines()]
+    assert [record["epoch"] for record in records] == list(range(1, 11))
+    assert {"train_loss", "val_accuracy", "lr", "images_per_s"} <= set(records[0])
+
+
+def test_the_report_stands_alone(run_folder: Path) -> None:
+    report = (run_folder / "report.html").read_text(encoding="utf-8")
+    assert "蓝色" in report
+    assert report.count("data:image/png;base64,") == 3
+    assert "http" not in report.replace("data:image", "")
+
+
+def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = replace(config, run="whole")
+    train(whole)
+    with monkeypatch.context() as patch:
+        interrupt_after(1, patch)
+        with pytest.raises(KeyboardInterrupt, match=r"1 of 3 epochs are saved; go on with make train RUN=r RESUME=1"):
+            train(config)
+    train(replace(config, resume=True))
+    assert same_weights(config.folder, whole.folder)
+    assert load_best(config.folder).epoch == load_best(whole.folder).epoch
+
+
+def test_kill_9_while_training_loses_at_most_the_epoch(config: TrainConfig) -> None:
+    whole, killed = replace(config, run="whole"), replace(config, run="killed")
+    train(whole)
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments(killed)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch   2"):
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    train(replace(killed, resume=True))
+    assert same_weights(killed.folder, whole.folder)
+
+
+def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments(replace(config, epochs=50))],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch   1"):
+            process.send_signal(signal.SIGINT)
+            break
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.startswith("stopped. ")
+    assert "epochs are saved; go on with make train RUN=r RESUME=1" in errors
+    assert len(errors.splitlines()) == 1
+
+
+def test_an_interrupted_run_is_not_overwritten_unasked(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(config)
+    with pytest.raises(CheckpointError, match=r"interrupted run \(1 of 3 epochs\); continue it with RESUME=1"):
+        train(config)
+
+
+def test_a_finished_run_is_left_as_it_is(run_folder: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run_folder / "results.json").stat().st_mtime_ns
+    names = images.parent / "names.json"
+    same = TrainConfig(
+        data=images, run="tiny", runs=run_folder.parent, arch="resnet18", weights="none",
+        size=32, epochs=10, batch=8, names=names,
+    )  # fmt: skip
+    train(same)
+    assert (run_folder / "results.json").stat().st_mtime_ns == before
+    assert "Next: make export RUN=tiny" in capsys.readouterr().out
+    with pytest.raises(CheckpointError, match=r"holds another run \(epochs was 10, is 11\); choose another RUN"):
+        train(replace(same, epochs=11))
+
+
+def test_overwrite_discards_the_old_run(config: TrainConfig) -> None:
+    train(replace(config, epochs=1))
+    train(replace(config, epochs=2, overwrite=True))
+    assert len((config.folder / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_changed_data_are_not_resumed(config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(config, data=write_images(tmp_path / "own", 5))
+    interrupt_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(own)
+    (own.data / "red" / "new.jpg").write_bytes(encode(draw((40, 40), TINTS["red"], 123)))
+    with pytest.raises(CheckpointError, match="data_fingerprint was"):
+        train(replace(own, resume=True))
+
+
+def test_a_loss_that_is_no_number_stops_the_run(config: TrainConfig) -> None:
+    with pytest.raises(DivergedError, match="lower LR"):
+        train(replace(config, lr=1e30, precision="fp32"))
+
+
+def test_a_frozen_run_starts_from_given_weights(config: TrainConfig, run_folder: Path) -> None:
+    best = run_folder / "checkpoints" / "best.pt"
+    train(replace(config, weights=str(best), freeze=True, epochs=1))
+    before, after = load_best(run_folder).model.state_dict(), load_best(config.folder).model.state_dict()
+    assert {name for name in before if not torch.equal(before[name], after[name])} == {
+        "backbone.fc.weight", "backbone.fc.bias"
+    }  # fmt: skip
+
+
+def test_best_epoch_prefers_accuracy_then_loss() -> None:
+    history = [
+        {"epoch": 1.0, "val_accuracy": 0.9, "val_loss": 0.5},
+        {"epoch": 2.0, "val_accuracy": 0.9, "val_loss": 0.4},
+        {"epoch": 3.0, "val_accuracy": 0.8, "val_loss": 0.1},
+    ]
+    assert best_epoch(history) == 2
+
+
+def test_a_damaged_checkpoint_is_refused(run_folder: Path, tmp_path: Path) -> None:
+    broken = shutil.copytree(run_folder, tmp_path / "broken")
+    best = broken / "checkpoints" / "best.pt"
+    best.write_bytes(best.read_bytes()[:9999])
+    with pytest.raises(UserError, match="is damaged or not ours"):
+        load_best(broken)
+
+
+FULL_DISK = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000_000, 60_000_000))
+sys.argv = ["training", *{arguments!r}]
+import runpy
+runpy.run_module("training", run_name="__main__")
+"""
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(config: TrainConfig) -> None:
+    """`best` (45 MB) fits, `last` (134 MB with the optimizer's state) does not."""
+    result = run_python(FULL_DISK.format(arguments=arguments(config)[1:]))
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (
+        1,
+        f"error: {config.folder}/checkpoints/last.pt: File too large",
+    )
+    assert [path.name for path in (config.folder / "checkpoints").iterdir()] == ["best.pt"]
+    assert load_best(config.folder).epoch == 1
+
+
+def test_an_unwritable_run_folder_is_one_line_and_exit_1(config: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run_module(*arguments(replace(config, runs=tmp_path / "file")))
+    assert result.returncode == 1
+    assert result.stderr == f"error: {tmp_path / 'file' / 'r'}: Not a directory\n"
+
+
+def test_bad_data_is_one_line_and_exit_1(config: TrainConfig, tmp_path: Path) -> None:
+    result = run_module(*arguments(replace(config, data=tmp_path / "nowhere")))
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"error: {tmp_path / 'nowhere'} is neither a folder nor a CSV file")
+
+
+def test_bad_options_exit_2(config: TrainConfig) -> None:
+    result = run_module(*arguments(config, "--lr", "-1"))
+    assert (result.returncode, result.stderr) == (2, "error: lr is -1.0; expected above 0\n")
