@@ -49,11 +49,11 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample train train-help export serve predict \
-	format check test test-all lock clean
+.PHONY: help install sample train train-help export serve predict bench-session \
+	format check test test-slow lock clean
 
 help: ## List every target
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/$(REQUIREMENTS).txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -81,6 +81,9 @@ predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=predicti
 	@test -n '$(IMAGE)' || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
 	$(PY) -m runtime --bundle '$(BUNDLE)' --image '$(IMAGE)' $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
 
+bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
+	$(PY) -m benchmarks.session --bundle '$(BUNDLE)' $(call option,PROVIDER,provider)
+
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
@@ -93,8 +96,8 @@ check: $(STAMP) ## Formatting, lint and types, as CI checks them
 test: $(STAMP) ## The default tests, under five minutes on 2 cores
 	$(PY) -m pytest
 
-test-all: $(STAMP) ## Every test, the long ones too
-	$(PY) -m pytest -m ''
+test-slow: $(STAMP) ## The tests that take minutes: they want `make train export` to have run
+	$(PY) -m pytest -m slow
 
 lock: $(STAMP) ## Pin requirements/*.txt anew from pyproject.toml
 	$(PY) requirements/lock.py

@@ -59,7 +59,7 @@ def _overlay(canvas: Image.Image, activation: NDArray[np.float32], spec: ImageSp
 
 def _colours(level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Blue through green and yellow to red, float [..., 3], for levels 0 to 1."""
-    return np.concatenate([np.clip(255 * (1.5 - np.abs(4 * level - peak)), 0, 255) for peak in (3, 2, 1)], axis=-1)
+    return np.concatenate([np.clip(255 * (1.5 - np.abs(3.5 * level - peak)), 0, 255) for peak in (3, 2, 1)], axis=-1)
 
 
 def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:

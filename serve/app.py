@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi_swagger import patch_fastapi
 
 from contract import ImageError
 from runtime import Model
@@ -52,7 +53,15 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 def create_app(model: Model, config: ServeConfig) -> FastAPI:
     """The web application around a model that is loaded and has proven itself."""
     service = Service(model, config)
-    app = FastAPI(title="Image classification", version=service.version, lifespan=_lifespan(service))
+    app = FastAPI(
+        title="Image classification",
+        version=service.version,
+        lifespan=_lifespan(service),
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    patch_fastapi(app)  # /docs from this server's own files: it must work where there is no internet
     app.state.service = service
     install_error_handlers(app)
     _count_requests(app, service)

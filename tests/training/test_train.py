@@ -45,6 +45,7 @@ def same_weights(first: Path, second: Path) -> bool:
 
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C in the middle of the epoch that follows."""
+
     def pressed(model, batches, step, on_step):  # type: ignore[no-untyped-def]
         if batches.sampler.epoch > epochs:
             next(iter(batches))
