@@ -22,6 +22,7 @@ BUNDLE ?= runs/$(RUN)/bundle
 ARCH ?=
 WEIGHTS ?= $(if $(DATA),,none)
 SIZE ?= $(if $(DATA),,64)
+FIT ?=
 EPOCHS ?= $(if $(DATA),,12)
 BATCH ?=
 LR ?=
@@ -44,7 +45,7 @@ ARGS ?=
 option = $(if $($(1)),--$(2) '$($(1))')
 switch = $(if $($(1)),--$(2))
 
-TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) \
+TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) \
 	$(call option,EPOCHS,epochs) $(call option,BATCH,batch) $(call option,LR,lr) $(call option,NAMES,names) \
 	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
@@ -65,7 +66,7 @@ install: $(STAMP) ## Make the environment (REQUIREMENTS=cpu, gpu, serve-cpu or s
 sample: $(STAMP) ## Draw the sample set: 1,100 maize leaves in four classes
 	$(PY) -m training.sample --folder data/sample
 
-train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
+train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
 	$(PY) -m training --data '$(or $(DATA),data/sample)' --run '$(RUN)' $(TRAIN_OPTIONS)
 
 train-help: $(STAMP) ## Every training option with its default

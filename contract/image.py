@@ -15,7 +15,7 @@ The rules, one per kind of picture:
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from contract.errors import UserError
 from contract.signature import SUPPORTED, png_metadata_is_excessive, sniff_format
 
 T = TypeVar("T")
+Fit = Literal["crop", "stretch"]
 
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 16_384
@@ -58,17 +59,30 @@ class ImageError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """What the model's input is: the shorter side is resized to `resize` px, the centre `size` px are kept."""
+    """How a picture becomes the model's input, `size` px square.
+
+    With `fit` "crop" the shorter side is resized to `resize` px and the centre is kept; with "stretch" the whole
+    picture is brought to the square, whatever its proportions: right where what matters may lie at the border.
+    """
 
     size: int
     resize: int
+    fit: Fit = "crop"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+    def view(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of a picture that the model sees: left, top, right, bottom, in the picture's pixels."""
+        if self.fit == "stretch":
+            return 0, 0, width, height
+        side = min(width, height) * self.size / self.resize
+        left, top = (width - side) / 2, (height - side) / 2
+        return left, top, left + side, top + side
 
 
 def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
     """The model's view of an image file: uint8 [size, size, 3], RGB. Raises `ImageError`."""
-    return resize_and_crop(decode_image(data, shorter_side=spec.resize), spec)
+    return resize(decode_image(data, shorter_side=spec.resize), spec)
 
 
 def decode_image(data: bytes, shorter_side: int | None = None) -> Image.Image:
@@ -87,15 +101,13 @@ def decode_image(data: bytes, shorter_side: int | None = None) -> Image.Image:
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
-def resize_and_crop(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
-    """An RGB picture as uint8 [size, size, 3]: resize the shorter side, keep the centre.
+def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """What the model sees of an RGB picture, as uint8 [size, size, 3].
 
-    Both happen in one resampling of the source's centre square, so a 1 x 16384 strip costs no more than a photo.
+    Resizing and cropping are one resampling, so a 1 x 16384 strip costs no more than a photo.
     """
-    side = min(image.size) * spec.size / spec.resize
-    left, top = (image.width - side) / 2, (image.height - side) / 2
-    crop = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
-    return np.asarray(crop)
+    square = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=spec.view(*image.size))
+    return np.asarray(square)
 
 
 def _open(data: bytes) -> Image.Image:

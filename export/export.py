@@ -30,6 +30,7 @@ from training.device import make_deterministic
 from training.run import read_config, read_results
 
 BUNDLE = "bundle"
+STAGE_PREFIX = ".bundle-"
 VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "pillow", "numpy")
 
 
@@ -120,7 +121,9 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
 @contextmanager
 def _staged(bundle: Path) -> Iterator[Path]:
     """A folder that becomes `bundle` if all goes well and vanishes if not; the old bundle stands until then."""
-    with tempfile.TemporaryDirectory(prefix=".bundle-", dir=bundle.parent) as temporary:
+    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # by an export that was killed
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=bundle.parent) as temporary:
         stage = Path(temporary) / BUNDLE
         stage.mkdir()
         yield stage

@@ -105,7 +105,8 @@ def check_golden(candidate: Candidate, proof: Proof) -> Check:
 def check_decisions(candidate: Candidate, proof: Proof) -> Check:
     """Level 3: the validation split against the logits that training recorded; a flip is named with its margin."""
     validation = proof.validation
-    what = f"{len(validation.examples)} validation images"
+    count = len(validation.examples)
+    what = "validation"
     try:
         logits = np.concatenate(
             [candidate.run(pixels).logits for pixels in validation.batches(proof.spec, DECISION_BATCH)]
@@ -113,7 +114,7 @@ def check_decisions(candidate: Candidate, proof: Proof) -> Check:
     except Exception as error:  # whatever the runtime raises is the finding
         return _failed("decisions", candidate, what, error)
     flips = _describe_flips(logits, validation)
-    what = f"{what}, {len(validation.examples) - len(flips)} decided alike"
+    what = f"validation, {count - len(flips)} of {count} alike"
     check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     if not flips:
         return check

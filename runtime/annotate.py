@@ -44,16 +44,17 @@ def _fit(picture: Image.Image) -> Image.Image:
 
 
 def _overlay(canvas: Image.Image, activation: NDArray[np.float32], spec: ImageSpec) -> Image.Image:
-    side = max(1, round(min(canvas.size) * spec.size / spec.resize))
-    corner = ((canvas.width - side) // 2, (canvas.height - side) // 2)
+    left, top, right, bottom = (round(edge) for edge in spec.view(*canvas.size))
+    box = (left, top, max(left + 1, right), max(top + 1, bottom))
+    seen = canvas.crop(box)
     heat = np.clip(activation, 0, None)
     heat = heat / max(float(heat.max()), 1e-6)
-    grey = Image.fromarray((heat * 255).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
+    grey = Image.fromarray((heat * 255).astype(np.uint8)).resize(seen.size, Image.Resampling.BICUBIC)
     level = np.asarray(grey)[..., None] / 255.0
-    seen = np.asarray(canvas.crop((*corner, corner[0] + side, corner[1] + side)), np.float32)
-    blended = seen + level * HEAT_OPACITY * (_colours(level) - seen)
+    plain = np.asarray(seen, np.float64)
+    blended = plain + level * HEAT_OPACITY * (_colours(level) - plain)
     canvas = canvas.copy()
-    canvas.paste(Image.fromarray(blended.astype(np.uint8)), corner)
+    canvas.paste(Image.fromarray(blended.astype(np.uint8)), box)
     return canvas
 
 

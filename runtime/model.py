@@ -38,7 +38,7 @@ def load_model(folder: Path, provider: str = "cpu", threads: int = 0, max_batch:
     manifest.verify_files(folder)
     session = Session((folder / ONNX_FILE).read_bytes(), provider, threads)
     size = manifest.image.size
-    for batch in range(max_batch, 0, -1):
+    for batch in range(min(max_batch, manifest.max_batch), 0, -1):
         session.run(np.zeros((batch, size, size, 3), np.uint8))
     worst = replay(folder, manifest.image, lambda pixels: session.run(pixels).logits)
     return Model(manifest=manifest, session=session, golden_disagreement=worst)

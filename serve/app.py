@@ -99,21 +99,23 @@ def _add_predict(app: FastAPI, service: Service, config: ServeConfig) -> None:
         request: Request, top_k: Annotated[int, Query(ge=1, le=1000)] = config.top_k
     ) -> ImageAnswer | BatchAnswer:
         """Name what is in one picture (raw bytes, or a form with one `file`) or in several (a form with many)."""
-        pictures = await read_images(request, config)
-        results = await service.answer(pictures, top_k)
+        results = await service.answer(await read_images(request, config), top_k)
         if len(results) > 1:
             return BatchAnswer(
-                model=service.name, version=service.version, results=[_result(service, item) for item in results]
+                model=service.name, version=service.version, results=[_alone(result) for result in results]
             )
-        if isinstance(results[0], ImageError):
-            raise results[0]
-        return ImageAnswer(model=service.name, version=service.version, predictions=results[0])
+        return _only(results)
 
 
-def _result(service: Service, item: Any) -> ImageAnswer | ErrorBody:
-    if isinstance(item, ImageError):
-        return error_body(item.code, str(item))
-    return ImageAnswer(model=service.name, version=service.version, predictions=item)
+def _alone(result: ImageAnswer | ImageError) -> ImageAnswer | ErrorBody:
+    return error_body(result.code, str(result)) if isinstance(result, ImageError) else result
+
+
+def _only(results: list[ImageAnswer | ImageError]) -> ImageAnswer:
+    (result,) = results
+    if isinstance(result, ImageError):
+        raise result
+    return result
 
 
 def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None:
@@ -125,10 +127,8 @@ def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None
         pictures = await read_images(request, config)
         if len(pictures) > 1:
             raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
-        result = (await service.answer(pictures, TORCHSERVE_TOP_K))[0]
-        if isinstance(result, ImageError):
-            raise result
-        return {prediction.label: prediction.probability for prediction in result}
+        answer = _only(await service.answer(pictures, TORCHSERVE_TOP_K))
+        return {prediction.label: prediction.probability for prediction in answer.predictions}
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

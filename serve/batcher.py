@@ -48,15 +48,19 @@ class Batcher:
 
         Raises `RequestError` 429 when they don't fit in the queue.
         """
-        if self.waiting + len(images) > self._jobs.maxsize:
-            retry = max(1, math.ceil(self.waiting / self._max_batch * self._last_batch_s))
-            message = f"{self.waiting} images wait already; try again in {retry} s"
-            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
+        self.require_room(len(images))
         loop = asyncio.get_running_loop()
         jobs = [_Job(pixels, loop.create_future()) for pixels in images]
         for job in jobs:
             self._jobs.put_nowait(job)
         return [job.answer for job in jobs]
+
+    def require_room(self, count: int) -> None:
+        """Raise `RequestError` 429 unless `count` more images may wait."""
+        if self.waiting + count > self._jobs.maxsize:
+            retry = max(1, math.ceil(self.waiting / self._max_batch * self._last_batch_s))
+            message = f"{self.waiting} images wait already; try again in {retry} s"
+            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
 
     async def work(self) -> None:
         """Run batches until cancelled."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ImageError, Prediction, preprocess
-from runtime import Model
+from runtime import Model, Outputs
 from serve.batcher import Batcher
 from serve.config import ServeConfig
 from serve.metrics import ServerMetrics
@@ -44,19 +44,21 @@ class Service:
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
         self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
 
-    async def answer(self, pictures: Sequence[bytes], k: int) -> list[list[Prediction] | ImageError]:
+    async def answer(self, pictures: Sequence[bytes], k: int) -> list[ImageAnswer | ImageError]:
         """For each image file the `k` best classes, or what is wrong with it: a bad one fails alone.
 
         Raises `RequestError` 429 when the queue is full.
         """
+        self.batcher.require_room(len(pictures))  # before any of them costs its decoding
         loop = asyncio.get_running_loop()
         decoded = await asyncio.gather(*(loop.run_in_executor(self._decoders, self._decode, data) for data in pictures))
         good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
-        answers = iter(await asyncio.gather(*self.batcher.submit(good)))
-        return [
-            item if isinstance(item, ImageError) else self.model.predictions(next(answers).probabilities[0], k)
-            for item in decoded
-        ]
+        outputs = iter(await asyncio.gather(*self.batcher.submit(good)))
+        return [item if isinstance(item, ImageError) else self._name(next(outputs), k) for item in decoded]
+
+    def _name(self, outputs: Outputs, k: int) -> ImageAnswer:
+        predictions = self.model.predictions(outputs.probabilities[0], k)
+        return ImageAnswer(model=self.name, version=self.version, predictions=predictions)
 
     def _decode(self, data: bytes) -> Pixels | ImageError:
         started = time.perf_counter()

@@ -3,7 +3,7 @@
 import io
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,7 @@ def describe_model(model: Classifier, arch: str, classes: tuple[ClassLabel, ...]
     return {
         "arch": arch,
         "classes": [[entry.label, entry.display_name] for entry in classes],
-        "image": [image.size, image.resize, list(image.mean), list(image.std)],
+        "image": asdict(image),
         "model": model.state_dict(),
     }
 
@@ -65,8 +65,7 @@ def describe_model(model: Classifier, arch: str, classes: tuple[ClassLabel, ...]
 def load_best(folder: Path) -> TrainedModel:
     """The model of the run's best epoch, on the CPU, in evaluation mode. Raises `CheckpointError`."""
     content = load(folder / "checkpoints" / BEST)
-    size, resize, mean, std = content["image"]
-    spec = ImageSpec(size=size, resize=resize, mean=tuple(mean), std=tuple(std))
+    spec = ImageSpec(**content["image"])
     classes = tuple(ClassLabel(label=label, display_name=name) for label, name in content["classes"])
     model = Classifier(content["arch"], len(classes), spec)
     model.load_state_dict(content["model"])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from contract import ImageSpec, UsageError
+from contract.image import Fit
 from contract.manifest import NAME_PATTERN
 
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
@@ -31,6 +32,8 @@ class TrainConfig:
     """Train only the last layer on top of the given weights."""
     size: int = 224
     """Side of the square the model sees, in pixels."""
+    fit: Fit = "crop"
+    """Pictures that are not square: "crop" sees the centre, "stretch" sees all of it, out of proportion."""
     epochs: int = 12
     """Passes over the training images."""
     batch: int = 32
@@ -90,4 +93,4 @@ class TrainConfig:
     @property
     def image_spec(self) -> ImageSpec:
         """How images are brought to the model's size."""
-        return ImageSpec(size=self.size, resize=round(self.size / CROP_SHARE))
+        return ImageSpec(size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit)

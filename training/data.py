@@ -11,7 +11,7 @@ from pathlib import Path
 
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
-from training.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable
+from training.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
 from training.sources import SPLITS, DataError, Entry, read_source
 from training.splits import assign_splits
 
@@ -102,7 +102,7 @@ def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: lis
     if unreadable:
         warnings.append(f"{len(unreadable)} unreadable files were skipped:\n{describe_unreadable(unreadable)}")
     if duplicates:
-        listed = "\n".join(f"  {line}" for line in duplicates)
+        listed = shorten([f"  {line}" for line in duplicates])
         warnings.append(f"{len(duplicates)} pictures stand in several splits or classes (figures flatter):\n{listed}")
     if not any(entry.split == "test" for entry in entries):
         warnings.append("no test split: the validation images chose the best epoch, so their figure flatters")

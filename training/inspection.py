@@ -61,7 +61,7 @@ def refuse_unreadable(unreadable: dict[Path, str]) -> None:
 
 def describe_unreadable(unreadable: dict[Path, str]) -> str:
     """One line a file, at most `SHOWN` of them."""
-    return _shorten([f"  {path}: {problem}" for path, problem in unreadable.items()])
+    return shorten([f"  {path}: {problem}" for path, problem in unreadable.items()])
 
 
 def describe_duplicates(entries: list[Entry], digests: dict[Path, str]) -> list[str]:
@@ -76,6 +76,7 @@ def describe_duplicates(entries: list[Entry], digests: dict[Path, str]) -> list[
     ]
 
 
-def _shorten(lines: list[str]) -> str:
+def shorten(lines: list[str]) -> str:
+    """The lines as one text, cut after `SHOWN` of them."""
     more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
     return "\n".join(lines[:SHOWN] + more)

@@ -40,8 +40,10 @@ class TrainingImages(Dataset[Batch]):
 
     def __init__(self, examples: Sequence[Example], spec: ImageSpec, seed: int) -> None:
         self.examples, self.spec, self.seed = examples, spec, seed
+        whole = [v2.Resize((spec.resize, spec.resize))] if spec.fit == "stretch" else []
         self.augment = v2.Compose(
             [
+                *whole,
                 v2.RandomResizedCrop(spec.size, scale=(0.7, 1.0)),
                 v2.RandomHorizontalFlip(),
                 v2.RandomVerticalFlip(),

@@ -18,7 +18,7 @@ class Meter:
 
     def __init__(self, progress: Progress, total: int, done: int) -> None:
         self._progress = progress
-        self._task = progress.add_task("starting", total=total, completed=done, loss=float("nan"))
+        self._task = progress.add_task("starting", total=total, completed=done, loss="")
         self._images, self._started = 0, perf_counter()
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
@@ -29,7 +29,7 @@ class Meter:
     def step(self, images: int, loss: float) -> None:
         """Note that a step on `images` images ended with `loss`."""
         self._images += images
-        self._progress.update(self._task, advance=images, loss=loss)
+        self._progress.update(self._task, advance=images, loss=f"loss {loss:.3f}")
 
     def images_per_s(self) -> float:
         """The epoch's training speed so far."""
@@ -47,7 +47,7 @@ def training_progress(total: int, done: int) -> Iterator[Meter]:
         TextColumn("{task.description}"),
         BarColumn(),
         _SpeedColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
         TextColumn("left"),
     )

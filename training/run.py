@@ -12,7 +12,10 @@ from training.checkpoint import CheckpointError
 from training.config import TrainConfig
 
 CONFIG_FILE = "config.json"
+METRICS_FILE = "metrics.jsonl"
 RESULTS_FILE = "results.json"
+SPLIT_FILE = "split.csv"
+VALIDATION_FILE = "validation.npz"
 # How a run is started or where it is computed; none of it makes another run of it.
 _NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
 
@@ -27,17 +30,19 @@ def open_run(config: TrainConfig) -> None:
 
 
 def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
-    """The checkpoint to continue from, or None to start anew.
+    """The checkpoint to continue from, or None where there is nothing to continue.
 
     Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
     """
     last = config.folder / "checkpoints" / checkpoint.LAST
-    if not last.exists():
+    if not last.exists() and not is_finished(config):
         _write_config(config, fingerprint)
         return None
     _check_same_run(config, fingerprint)
+    if is_finished(config):
+        return None
     state = checkpoint.load(last)
-    if not config.resume and not is_finished(config):
+    if not config.resume:
         raise CheckpointError(
             f"{config.folder} holds an interrupted run ({state['epoch']} of {config.epochs} epochs); "
             "continue it with RESUME=1, or discard it with OVERWRITE=1"

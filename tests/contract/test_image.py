@@ -11,11 +11,11 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from contract import ImageError, ImageSpec, decode_image, preprocess
-from contract.image import MAX_PIXELS, MAX_SIDE
+from contract.image import MAX_PIXELS, MAX_SIDE, Fit
 from contract.signature import PNG_MAGIC
 from tests.pictures import draw, encode
 
-SPEC = ImageSpec(size=2, resize=2)
+FITS: tuple[Fit, ...] = ("crop", "stretch")
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 
@@ -128,9 +128,19 @@ def test_preprocess_agrees_with_torchvision() -> None:
     assert np.abs(ours - np.asarray(theirs)).mean() < 3
 
 
+def test_crop_sees_the_centre_and_stretch_sees_all() -> None:
+    bars = Image.new("RGB", (300, 100), "black")
+    bars.paste("white", (0, 0, 60, 100))
+    crop, stretch = (preprocess(encode(bars, "PNG"), ImageSpec(size=30, resize=30, fit=fit))[0, :, 0] for fit in FITS)
+    assert crop.max() == 0
+    assert (stretch[:5].min(), stretch[7:].max()) == (255, 0)
+
+
+@pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (MAX_SIDE, 1), (1, MAX_SIDE), (3, 500)])
-def test_preprocess_takes_odd_sizes(size: tuple[int, int]) -> None:
-    assert preprocess(encode(Image.new("L", size, 5), "PNG"), SPEC).tolist() == [[[5, 5, 5]] * 2] * 2
+def test_preprocess_takes_odd_sizes(size: tuple[int, int], fit: Fit) -> None:
+    spec = ImageSpec(size=2, resize=2, fit=fit)
+    assert preprocess(encode(Image.new("L", size, 5), "PNG"), spec).tolist() == [[[5, 5, 5]] * 2] * 2
 
 
 @pytest.mark.parametrize("size", [(MAX_SIDE + 1, 1), (8000, 5001), (60_000, 60_000)])

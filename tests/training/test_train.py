@@ -19,7 +19,8 @@ from training import checkpoint
 from training.checkpoint import CheckpointError, load_best
 from training.config import TrainConfig
 from training.engine import DivergedError, train_one_epoch
-from training.train import best_epoch, train
+from training.fit import best_epoch
+from training.train import train
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return train_one_epoch(model, batches, step, on_step)
 
-    monkeypatch.setattr("training.train.train_one_epoch", pressed)
+    monkeypatch.setattr("training.fit.train_one_epoch", pressed)
 
 
 def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:

@@ -1,0 +1,87 @@
+"""The epochs of a run: each is trained, evaluated and saved before the next begins."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from contract.atomic import write_text_atomically
+from training import checkpoint
+from training.engine import train_one_epoch
+from training.metrics import score
+from training.progress import Meter, training_progress
+from training.run import METRICS_FILE
+from training.trainer import Trainer
+
+Record = dict[str, float]
+
+
+def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
+    """Train every epoch that `state` does not already hold; returns one record per epoch."""
+    epochs, images = trainer.config.epochs, len(trainer.data.splits["train"])
+    history = _restore(trainer, state) if state else []
+    try:
+        with training_progress(epochs * images, len(history) * images) as meter:
+            for epoch in range(len(history) + 1, epochs + 1):
+                meter.start_epoch(epoch, epochs)
+                history.append(_train_epoch(trainer, epoch, meter))
+                _save_epoch(trainer, history)
+    except KeyboardInterrupt:
+        again = f"make train RUN={trainer.config.run} RESUME=1 with the same settings"
+        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; go on with {again}") from None
+    return history
+
+
+def _train_epoch(trainer: Trainer, epoch: int, meter: Meter) -> Record:
+    started = time.perf_counter()
+    trainer.sampler.epoch = epoch
+    train_loss, train_accuracy = train_one_epoch(trainer.model, trainer.batches, trainer.step, meter.step)
+    images_per_s = meter.images_per_s()
+    scores = score(trainer.evaluate("val", trainer.step.precision), trainer.data.labels)
+    meter.say(
+        f"epoch {epoch:3}  train loss {train_loss:.3f} accuracy {train_accuracy:.3f}  "
+        f"val loss {scores.loss:.3f} accuracy {scores.accuracy:.3f}  {images_per_s:.1f} images/s"
+    )
+    return {
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        "val_loss": scores.loss,
+        "val_accuracy": scores.accuracy,
+        "val_macro_f1": scores.macro_f1,
+        "lr": float(trainer.step.schedule.get_last_lr()[0]),
+        "images_per_s": images_per_s,
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def best_epoch(history: list[Record]) -> int:
+    """The epoch with the highest validation accuracy; of equals, the one with the lowest loss."""
+    return int(max(history, key=lambda record: (record["val_accuracy"], -record["val_loss"]))["epoch"])
+
+
+def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
+    """The best model first: a crash in between leaves a `last` that will train this epoch again."""
+    folder, epoch = trainer.config.folder, len(history)
+    described = checkpoint.describe_model(
+        trainer.model, trainer.config.arch, trainer.data.classes, trainer.config.image_spec
+    )
+    if best_epoch(history) == epoch:
+        checkpoint.save({**described, "epoch": epoch}, folder / "checkpoints" / checkpoint.BEST)
+    state = {
+        "model": described["model"],
+        "optimizer": trainer.step.optimizer.state_dict(),
+        "schedule": trainer.step.schedule.state_dict(),
+        "history": history,
+        "epoch": epoch,
+    }
+    checkpoint.save(state, folder / "checkpoints" / checkpoint.LAST)
+    lines = "".join(json.dumps(record) + "\n" for record in history)
+    write_text_atomically(folder / METRICS_FILE, lines)
+
+
+def _restore(trainer: Trainer, state: Mapping[str, Any]) -> list[Record]:
+    trainer.model.load_state_dict(state["model"])
+    trainer.step.optimizer.load_state_dict(state["optimizer"])
+    trainer.step.schedule.load_state_dict(state["schedule"])
+    return list(state["history"])

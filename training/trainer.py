@@ -1,0 +1,72 @@
+"""A configuration and a data set in, everything that the epochs of a run share out."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader
+
+from training.config import TrainConfig
+from training.data import DataSet
+from training.device import pick_device, pick_precision
+from training.engine import Evaluation, Step, evaluate
+from training.loader import Batch, EpochSampler, default_workers, evaluation_loader, training_loader
+from training.model import Classifier, freeze_backbone, parameter_groups
+from training.weights import load_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """What the epochs of one run share."""
+
+    config: TrainConfig
+    data: DataSet
+    model: Classifier
+    step: Step
+    batches: "DataLoader[Batch]"
+    sampler: EpochSampler
+    workers: int
+
+    def evaluate(self, split: str, precision: torch.dtype = torch.float32) -> Evaluation:
+        """The model's answers on a split."""
+        loader = evaluation_loader(
+            self.data.splits[split], self.config.image_spec, batch=self.config.batch, workers=self.workers
+        )
+        return evaluate(self.model, loader, self.step.device, precision)
+
+
+def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer:
+    """Build the model and everything that trains it; pretrained weights are only fetched for a fresh start."""
+    device = pick_device(config.device)
+    model = Classifier(config.arch, len(data.classes), config.image_spec)
+    if fresh:
+        load_weights(model, config.weights, config.arch)
+    model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
+    if config.freeze:
+        freeze_backbone(model)
+    workers = config.workers if config.workers is not None else default_workers(device)
+    batches, sampler = training_loader(
+        data.splits["train"], config.image_spec, batch=config.batch, seed=config.seed, workers=workers
+    )
+    return Trainer(
+        config=config,
+        data=data,
+        model=model,
+        step=_make_step(config, model, device, len(batches)),
+        batches=batches,
+        sampler=sampler,
+        workers=workers,
+    )
+
+
+def _make_step(config: TrainConfig, model: Classifier, device: torch.device, steps_per_epoch: int) -> Step:
+    optimizer = AdamW(parameter_groups(model, config.weight_decay), lr=config.peak_lr)
+    return Step(
+        optimizer=optimizer,
+        schedule=OneCycleLR(optimizer, config.peak_lr, total_steps=config.epochs * steps_per_epoch),
+        criterion=nn.CrossEntropyLoss(label_smoothing=config.label_smoothing),
+        device=device,
+        precision=pick_precision(config.precision, device),
+    )
