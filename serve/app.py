@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from contract import ImageError
 from runtime import Model
 from serve.config import ServeConfig
 from serve.errors import ErrorBody, RequestError, error_body, install_error_handlers
+from serve.middleware import CountRequests
 from serve.service import ImageAnswer, Service
 from serve.upload import read_images
 
@@ -64,7 +64,7 @@ def create_app(model: Model, config: ServeConfig) -> FastAPI:
     patch_fastapi(app)  # /docs from this server's own files: it must work where there is no internet
     app.state.service = service
     install_error_handlers(app)
-    _count_requests(app, service)
+    app.add_middleware(CountRequests, metrics=service.metrics)
     _add_predict(app, service, config)
     _add_torchserve(app, service, config)
     _add_health(app, service)
@@ -79,18 +79,6 @@ def _lifespan(service: Service) -> Callable[[FastAPI], contextlib.AbstractAsyncC
         worker.cancel()
 
     return lifespan
-
-
-def _count_requests(app: FastAPI, service: Service) -> None:
-    @app.middleware("http")
-    async def count(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        started = time.perf_counter()
-        response = await call_next(request)
-        route = request.scope.get("route")
-        name = getattr(route, "path", "unmatched")
-        service.metrics.requests.labels(name, str(response.status_code)).inc()
-        service.metrics.stages.labels("total").observe(time.perf_counter() - started)
-        return response
 
 
 def _add_predict(app: FastAPI, service: Service, config: ServeConfig) -> None:

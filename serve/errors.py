@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from contract import ImageError
 
@@ -67,6 +68,11 @@ def install_error_handlers(app: FastAPI) -> None:
     async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
         code = HTTP_CODES.get(error.status_code, "http_error")
         return respond(error.status_code, code, str(error.detail), error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        # Nobody reads this; the status is for the metrics, the number is nginx's.
+        return respond(499, "client_closed_request", "the client hung up")
 
     @app.exception_handler(Exception)
     async def _internal_error(_: Request, __: Exception) -> JSONResponse:

@@ -29,6 +29,11 @@ class ServerMetrics:
         for wait in waits_s:
             self.stages.labels("queue").observe(wait)
 
+    def on_request(self, route: str, status: int, seconds: float) -> None:
+        """Note an answer and how long it took."""
+        self.requests.labels(route, str(status)).inc()
+        self.stages.labels("total").observe(seconds)
+
     def render(self) -> bytes:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
