@@ -67,9 +67,19 @@ class Proof:
     max_batch: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Pixels, and the outputs the trained model gives for them."""
+
+    kind: str
+    pixels: NDArray[np.uint8]
+    expected: Outputs
+
+
 def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: Proof) -> list[Check]:
     """Run every check. Raises `ParityError` if any fails."""
-    checks = [check for candidate in candidates for check in check_tensors(reference, candidate, proof)]
+    probes = make_probes(reference, proof)
+    checks = [check for candidate in candidates for check in check_tensors(candidate, probes)]
     for candidate in (reference, *candidates):
         checks.append(check_golden(candidate, proof))
         checks.append(check_decisions(candidate, proof))
@@ -78,18 +88,29 @@ def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: P
     return checks
 
 
-def check_tensors(reference: Candidate, candidate: Candidate, proof: Proof) -> list[Check]:
-    """Level 1: real images and noise in batches of 1, 2, 3, 8 and the largest."""
+def make_probes(reference: Candidate, proof: Proof) -> list[Probe]:
+    """Real images and noise, as many as the largest batch holds."""
     count = proof.max_batch
-    real = _repeat(prepare(proof.validation.examples[:count], proof.spec), count)
-    noise = np.random.default_rng(0).integers(0, 256, real.shape, dtype=np.uint8)
-    checks = []
-    for kind, pixels in (("images", real), ("noise", noise)):
-        expected = reference.run(pixels)
-        for batch in sorted({1, 2, 3, 8, count}):
-            run = partial(candidate.run, pixels[:batch])
-            checks.append(_guarded("tensor", candidate, f"{kind}, batch {batch}", run, expected.rows(0, batch)))
-    return checks
+    images = prepare(proof.validation.examples[:count], proof.spec)
+    images = images[np.arange(count) % len(images)]
+    noise = np.random.default_rng(0).integers(0, 256, images.shape, dtype=np.uint8)
+    pairs = {"images": images, "noise": noise}
+    return [Probe(kind=kind, pixels=pixels, expected=reference.run(pixels)) for kind, pixels in pairs.items()]
+
+
+def check_tensors(candidate: Candidate, probes: Sequence[Probe]) -> list[Check]:
+    """Level 1: every probe in batches of 1, 2, 3, 8 and the largest."""
+    return [
+        _guarded(
+            "tensor",
+            candidate,
+            f"{probe.kind}, batch {batch}",
+            partial(candidate.run, probe.pixels[:batch]),
+            probe.expected.rows(0, batch),
+        )
+        for probe in probes
+        for batch in sorted({1, 2, 3, 8, len(probe.pixels)})
+    ]
 
 
 def check_golden(candidate: Candidate, proof: Proof) -> Check:
@@ -103,22 +124,34 @@ def check_golden(candidate: Candidate, proof: Proof) -> Check:
 
 
 def check_decisions(candidate: Candidate, proof: Proof) -> Check:
-    """Level 3: the validation split against the logits that training recorded; a flip is named with its margin."""
-    validation = proof.validation
-    count = len(validation.examples)
-    what = "validation"
+    """Level 3: the validation split against the logits that training recorded."""
+    validation, what = proof.validation, "validation"
     try:
         logits = np.concatenate(
             [candidate.run(pixels).logits for pixels in validation.batches(proof.spec, DECISION_BATCH)]
         )
     except Exception as error:  # whatever the runtime raises is the finding
         return _failed("decisions", candidate, what, error)
-    flips = _describe_flips(logits, validation)
-    what = f"validation, {count - len(flips)} of {count} alike"
+    alike = int((logits.argmax(axis=1) == validation.logits.argmax(axis=1)).sum())
+    what = f"{what}, {alike}/{len(logits)} alike"
     check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
+    flips = describe_flips(logits, validation)
     if not flips:
         return check
     return replace(check, problem=f"{len(flips)} answers changed: {'; '.join(flips[:SHOWN_FLIPS])}")
+
+
+def describe_flips(logits: NDArray[np.float32], validation: Validation) -> list[str]:
+    """Every changed answer with the trained model's lead of its first over its second class.
+
+    A lead below twice the tolerance is a tie, which either side may break.
+    """
+    flipped = logits.argmax(axis=1) != validation.logits.argmax(axis=1)
+    second, first = np.sort(validation.logits, axis=1)[:, -2:].T
+    decided = first - second > 2 * (ATOL + RTOL * np.abs(first))
+    return [
+        f"{validation.examples[i].path} (lead {first[i] - second[i]:.3g})" for i in np.flatnonzero(flipped & decided)
+    ]
 
 
 def check_names(names: Sequence[str], validation: Validation) -> Check:
@@ -138,17 +171,6 @@ def check_names(names: Sequence[str], validation: Validation) -> Check:
         max_abs_diff=0,
         problem="; ".join(wrong),
     )
-
-
-def _describe_flips(logits: NDArray[np.float32], validation: Validation) -> list[str]:
-    flipped = np.flatnonzero(logits.argmax(axis=1) != validation.logits.argmax(axis=1))
-    top_two = np.sort(validation.logits, axis=1)[:, -2:]
-    return [f"{validation.examples[i].path} (margin {top_two[i, 1] - top_two[i, 0]:.3g})" for i in flipped]
-
-
-def _repeat(pixels: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
-    """`count` images, the given ones over and over."""
-    return pixels[np.arange(count) % len(pixels)]
 
 
 def _guarded(

@@ -67,10 +67,10 @@ def draw_leaf(label: str, rng: np.random.Generator) -> Image.Image:
     """One picture of class `label`: RGB, SIDE x SIDE px."""
     leaf = Leaf(rng)
     picture = _background(rng)
-    green = np.array([rng.uniform(0.15, 0.5), rng.uniform(0.4, 0.75), rng.uniform(0.1, 0.3)])
+    green = np.array([rng.uniform(0.15, 0.42), rng.uniform(0.42, 0.72), rng.uniform(0.1, 0.3)])
     surface = green + leaf.veins(rng)[..., None]
     for opacity, colour in LESIONS[label](leaf, rng):
-        surface += (opacity[..., None] * rng.uniform(0.85, 1.0)) * (np.array(colour) - surface)
+        surface += (opacity[..., None] * rng.uniform(0.9, 1.0)) * (np.array(colour) - surface)
     picture += leaf.mask[..., None] * (surface - picture)
     return _photograph(picture, rng)
 
@@ -128,7 +128,7 @@ def _background(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _photograph(picture: NDArray[np.float64], rng: np.random.Generator) -> Image.Image:
     """Light, colour cast, gamma, sensor noise and a little blur."""
-    cast = rng.uniform(0.8, 1.2, 3) * rng.uniform(0.7, 1.2)
+    cast = rng.uniform(0.85, 1.15, 3) * rng.uniform(0.75, 1.2)
     exposed = np.clip(picture * cast, 0, 1) ** rng.uniform(0.8, 1.3)
     noisy = np.clip(exposed + rng.normal(0, rng.uniform(0, 0.03), picture.shape), 0, 1)
     image = Image.fromarray((noisy * 255).astype(np.uint8))

@@ -168,7 +168,7 @@ def test_a_changed_resize_fails(config: ExportConfig, monkeypatch: pytest.Monkey
         return np.asarray(image.resize((spec.size, spec.size), 0))
 
     monkeypatch.setattr("contract.image.resize", nearest)
-    must_fail(config, r"decisions, eager, validation, . of 6 alike: ")
+    must_fail(config, r"decisions, eager, validation, ./6 alike: ")
 
 
 def test_missing_outputs_fail(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
