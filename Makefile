@@ -12,38 +12,44 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed-$(REQUIREMENTS)
 
+# These come from make's command line alone: a shell's own HOST or NAMES must not leak in.
 # Where the images are; without DATA a small set of maize leaves is drawn.
-DATA ?=
+DATA =
 # The run's name; by default the data folder's.
-RUN ?= $(if $(DATA),$(shell basename '$(DATA)' .csv | tr -c 'A-Za-z0-9_.\n-' '-'),sample)
-BUNDLE ?= runs/$(RUN)/bundle
+RUN =
+# The bundle to serve or to ask; by default the run's.
+BUNDLE =
 
 # Training. Empty means the default that `make train-help` shows.
-ARCH ?=
-WEIGHTS ?= $(if $(DATA),,none)
-SIZE ?= $(if $(DATA),,64)
-FIT ?=
-EPOCHS ?= $(if $(DATA),,10)
-BATCH ?=
-LR ?=
-FREEZE ?=
-NAMES ?=
-SKIP_UNREADABLE ?=
-RESUME ?=
-OVERWRITE ?=
-VERSION ?=
+ARCH =
+WEIGHTS = $(if $(DATA),,none)
+SIZE = $(if $(DATA),,64)
+FIT =
+EPOCHS = $(if $(DATA),,10)
+BATCH =
+LR =
+FREEZE =
+NAMES =
+SKIP_UNREADABLE =
+RESUME =
+OVERWRITE =
+VERSION =
 # Serving and predicting.
-HOST ?=
-PORT ?=
-PROVIDER ?=
-TOP_K ?=
-IMAGE ?=
-OUT ?=
+HOST =
+PORT =
+PROVIDER =
+TOP_K =
+IMAGE =
+OUT =
 # Anything else the command understands, as it is: ARGS="--seed 1".
-ARGS ?=
+ARGS =
 
-option = $(if $($(1)),--$(2) '$($(1))')
+# Values reach the commands through the environment: paths may hold spaces, quotes and apostrophes.
+export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT
+option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
+run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
+bundle = "$${BUNDLE:-runs/$${RUN:-$$(basename "$${DATA:-sample}" .csv)}/bundle}"
 
 TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) \
 	$(call option,EPOCHS,epochs) $(call option,BATCH,batch) $(call option,LR,lr) $(call option,NAMES,names) \
@@ -57,6 +63,7 @@ help: ## List every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/$(REQUIREMENTS).txt
+	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV) (the full set is 6 GB and takes some two minutes)"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
@@ -67,23 +74,23 @@ sample: $(STAMP) ## Draw the sample set: 1,100 maize leaves in four classes
 	$(PY) -m training.sample --folder data/sample
 
 train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
-	$(PY) -m training --data '$(or $(DATA),data/sample)' --run '$(RUN)' $(TRAIN_OPTIONS)
+	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
 
 train-help: $(STAMP) ## Every training option with its default
 	$(PY) -m training --help
 
 export: $(STAMP) ## Export RUN=name: TorchScript, ONNX, the proof that they agree, the bundle
-	$(PY) -m export --run '$(RUN)' $(call option,VERSION,version)
+	$(PY) -m export --run $(run) $(call option,VERSION,version)
 
 serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder) on port 5000; HOST PORT PROVIDER
-	$(PY) -m serve --bundle '$(BUNDLE)' $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider)
+	$(PY) -m serve --bundle $(bundle) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider)
 
 predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
-	@test -n '$(IMAGE)' || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
-	$(PY) -m runtime --bundle '$(BUNDLE)' --image '$(IMAGE)' $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
+	@test -n "$$IMAGE" || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
+	$(PY) -m runtime --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
 
 bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
-	$(PY) -m benchmarks.session --bundle '$(BUNDLE)' $(call option,PROVIDER,provider)
+	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)
 
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .

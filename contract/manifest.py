@@ -22,7 +22,8 @@ ONNX_FILE = "model.onnx"
 TORCHSCRIPT_FILE = "model.pt"
 LABELS_FILE = "index_to_name.json"
 GOLDEN_LOGITS_FILE = "golden/logits.json"
-NAME_PATTERN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# A name is a folder and a part of a URL: it must not be able to leave either.
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class ManifestError(UserError):
@@ -61,7 +62,7 @@ class Manifest:
             values = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             raise ManifestError(
-                f"{folder} is not a bundle: it has no {MANIFEST_FILE}; make one with `make export`"
+                f"{folder} is not a bundle: it has no {MANIFEST_FILE}; export the run first: make export RUN=its-name"
             ) from None
         except ValueError as error:
             raise ManifestError(f"{path} is not valid JSON ({error}); export the bundle again") from error

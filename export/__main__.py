@@ -1,10 +1,18 @@
 """`python -m export`: runs/<run>/ -> runs/<run>/bundle/."""
 
-import tyro
-
 from contract.console import run_command
-from export.config import ExportConfig
-from export.export import export
+
+
+def main() -> None:
+    """Read the command line and export."""
+    # torch takes seconds to import, and Ctrl-C must end in one line then too.
+    import tyro
+
+    from export.config import ExportConfig
+    from export.export import export
+
+    export(tyro.cli(ExportConfig, prog="python -m export"))
+
 
 if __name__ == "__main__":
-    run_command(lambda: export(tyro.cli(ExportConfig)))
+    run_command(main)

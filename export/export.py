@@ -22,7 +22,7 @@ from export.deployable import Deployable
 from export.golden import write_golden
 from export.onnx_graph import write_onnx
 from export.parity import Check, ParityError, Proof, check_names, check_parity
-from export.summary import print_bundle, print_checks
+from export.summary import print_bundle, print_checks, print_step
 from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
 from training.checkpoint import BEST, TrainedModel, load_best
@@ -61,7 +61,9 @@ def export(config: ExportConfig) -> Path:
     run = read_run(config.folder)
     bundle = config.folder / BUNDLE
     with _staged(bundle) as stage:
+        print_step("Writing TorchScript, ONNX and golden files")
         files = write_artifacts(run, config.max_batch, stage)
+        print_step(f"Proving them on {len(run.validation.examples)} validation images")
         checks = prove(run, config.max_batch, stage)
         describe(config, run, files, checks, stage).write(stage)
     print_checks(checks)

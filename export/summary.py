@@ -10,7 +10,12 @@ from contract import Manifest
 from export.parity import Check
 from runtime.golden import ATOL, RTOL
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def print_step(what: str) -> None:
+    """Say what takes the next while."""
+    console.print(f"{what} …")
 
 
 def print_checks(checks: Sequence[Check]) -> None:
@@ -18,7 +23,7 @@ def print_checks(checks: Sequence[Check]) -> None:
     table = Table(box=None, pad_edge=False, title=f"Parity with the trained model (rtol {RTOL:g}, atol {ATOL:g})")
     for name in ("level", "what answers", "on"):
         table.add_column(name)
-    for name in ("largest difference", "of tolerance"):
+    for name in ("max diff", "of limit"):
         table.add_column(name, justify="right")
     for check in checks:
         table.add_row(

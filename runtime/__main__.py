@@ -7,4 +7,4 @@ from runtime.config import PredictConfig
 from runtime.predict import predict
 
 if __name__ == "__main__":
-    run_command(lambda: predict(tyro.cli(PredictConfig)))
+    run_command(lambda: predict(tyro.cli(PredictConfig, prog="python -m runtime")))

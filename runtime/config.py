@@ -28,5 +28,6 @@ class PredictConfig:
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
             f"out is {self.out}; expected a name ending in .jpg or .png": self.out is None
             or self.out.suffix.lower() in {".jpg", ".jpeg", ".png"},
+            f"out is {self.out}; its folder does not exist": self.out is None or self.out.parent.is_dir(),
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])

@@ -6,6 +6,8 @@ from runtime.annotate import annotate
 from runtime.config import PredictConfig
 from runtime.model import load_model
 
+FINE_ENOUGH = 4
+
 
 def predict(config: PredictConfig) -> None:
     """Answer for `config.image`. Raises `ImageError` with the file's name."""
@@ -25,3 +27,5 @@ def predict(config: PredictConfig) -> None:
         kind = "PNG" if config.out.suffix.lower() == ".png" else "JPEG"
         write_atomically(config.out, lambda file: picture.save(file, kind, quality=92))
         print(f"wrote {config.out}")
+        if min(activation.shape) < FINE_ENOUGH:
+            print(f"its heat map has only {activation.shape[0]} x {activation.shape[1]} places: train at a larger SIZE")

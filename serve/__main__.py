@@ -7,4 +7,4 @@ from serve.config import ServeConfig
 from serve.server import serve
 
 if __name__ == "__main__":
-    run_command(lambda: serve(tyro.cli(ServeConfig)))
+    run_command(lambda: serve(tyro.cli(ServeConfig, prog="python -m serve")))

@@ -64,7 +64,9 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Check everything at once."""
         checks = {
-            f"run is {self.run!r}; expected 1 to 64 of letters, digits, . _ -": bool(NAME_PATTERN.fullmatch(self.run)),
+            f"run is {self.run!r}; expected 1 to 64 of a-z, A-Z, 0-9, . _ - (choose one with RUN=name)": bool(
+                NAME_PATTERN.fullmatch(self.run)
+            ),
             f"size is {self.size}; expected 32 to 1024 px": 32 <= self.size <= 1024,
             f"epochs is {self.epochs}; expected at least 1": self.epochs >= 1,
             f"batch is {self.batch}; expected at least 2 (batch norm needs company)": self.batch >= 2,

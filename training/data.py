@@ -103,7 +103,10 @@ def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: lis
         warnings.append(f"{len(unreadable)} unreadable files were skipped:\n{describe_unreadable(unreadable)}")
     if duplicates:
         listed = shorten([f"  {line}" for line in duplicates])
-        warnings.append(f"{len(duplicates)} pictures stand in several splits or classes (figures flatter):\n{listed}")
+        warnings.append(
+            f"{len(duplicates)} pictures stand more than once; across splits that flatters the figures, "
+            f"across classes one label is wrong:\n{listed}"
+        )
     if not any(entry.split == "test" for entry in entries):
         warnings.append("no test split: the validation images chose the best epoch, so their figure flatters")
     return warnings
@@ -120,8 +123,11 @@ def _read_names(source: Path, labels: list[str], names: Path | None) -> tuple[Cl
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise DataError(f"{path} must hold a JSON object of class -> display name")
     if set(table) != set(labels):
-        wrong = ", ".join(sorted(set(table) ^ set(labels)))
-        raise DataError(f"{path} and the classes of {source} differ: {wrong}; name each class once")
+        missing, unknown = sorted(set(labels) - set(table)), sorted(set(table) - set(labels))
+        raise DataError(
+            f"{path} must name every class of {source} and nothing else: "
+            f"not named: {', '.join(missing) or 'none'}; no such class: {', '.join(unknown) or 'none'}"
+        )
     return tuple(ClassLabel(label=label, display_name=table[label]) for label in labels)
 
 

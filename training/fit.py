@@ -3,10 +3,12 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from contract.atomic import write_text_atomically
 from training import checkpoint
+from training.command import make_command
 from training.engine import train_one_epoch
 from training.metrics import score
 from training.progress import Meter, training_progress
@@ -24,11 +26,12 @@ def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
         with training_progress(epochs * images, len(history) * images) as meter:
             for epoch in range(len(history) + 1, epochs + 1):
                 meter.start_epoch(epoch, epochs)
-                history.append(_train_epoch(trainer, epoch, meter))
-                _save_epoch(trainer, history)
+                record = _train_epoch(trainer, epoch, meter)
+                _save_epoch(trainer, [*history, record])
+                history.append(record)
     except KeyboardInterrupt:
-        again = f"make train RUN={trainer.config.run} RESUME=1 with the same settings"
-        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; go on with {again}") from None
+        again = make_command(replace(trainer.config, resume=True, overwrite=False))
+        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; go on with: {again}") from None
     return history
 
 

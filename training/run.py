@@ -2,13 +2,14 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from contract.atomic import write_text_atomically
 from training import checkpoint
 from training.checkpoint import CheckpointError
+from training.command import make_command
 from training.config import TrainConfig
 
 CONFIG_FILE = "config.json"
@@ -21,22 +22,21 @@ _NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
 
 
 def open_run(config: TrainConfig) -> None:
-    """Make the run's folder, or empty it if asked to, and check that it can be written. Raises `OSError`."""
-    if config.overwrite:
-        shutil.rmtree(config.folder, ignore_errors=True)
+    """Make the run's folder, and check that it can be written before hours are spent. Raises `OSError`."""
     config.folder.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config.folder / ".writable", "")
     (config.folder / ".writable").unlink()
 
 
 def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
-    """The checkpoint to continue from, or None where there is nothing to continue.
+    """The checkpoint to continue from, or None to start anew. Nothing is changed yet.
 
     Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
     """
+    if any(config.folder.iterdir()) and not (config.folder / CONFIG_FILE).exists():
+        raise CheckpointError(f"{config.folder} holds files that are no run's; choose another RUN")
     last = config.folder / "checkpoints" / checkpoint.LAST
-    if not last.exists() and not is_finished(config):
-        _write_config(config, fingerprint)
+    if config.overwrite or not (last.exists() or is_finished(config)):
         return None
     _check_same_run(config, fingerprint)
     if is_finished(config):
@@ -45,24 +45,39 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     if not config.resume:
         raise CheckpointError(
             f"{config.folder} holds an interrupted run ({state['epoch']} of {config.epochs} epochs); "
-            "continue it with RESUME=1, or discard it with OVERWRITE=1"
+            f"continue it with: {make_command(replace(config, resume=True))}\n"
+            "or discard it with OVERWRITE=1"
         )
     return state
 
 
+def begin_run(config: TrainConfig, fingerprint: str) -> None:
+    """Empty the folder of what stood there and write down the settings: from here on it is this run's."""
+    shutil.rmtree(config.folder)
+    config.folder.mkdir()
+    text = json.dumps(_settings(config, fingerprint), ensure_ascii=False, indent=2)
+    write_text_atomically(config.folder / CONFIG_FILE, text + "\n")
+
+
+def discard_if_empty(folder: Path) -> None:
+    """Leave no folder behind for a run that never began."""
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def is_finished(config: TrainConfig) -> bool:
-    """Whether the run has its results."""
-    return (config.folder / RESULTS_FILE).exists()
+    """Whether the run has its results, and is to keep them."""
+    return (config.folder / RESULTS_FILE).exists() and not config.overwrite
 
 
 def read_results(folder: Path) -> dict[str, Any]:
     """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
-    return _read_json(folder / RESULTS_FILE, "finish the training first: make train RESUME=1")
+    return _read_json(folder / RESULTS_FILE, f"finish the training of {folder.name} first")
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """The run's settings and its data's fingerprint. Raises `CheckpointError`."""
-    return _read_json(folder / CONFIG_FILE, "train first: make train")
+    return _read_json(folder / CONFIG_FILE, f"train {folder.name} first")
 
 
 def _read_json(path: Path, remedy: str) -> dict[str, Any]:
@@ -82,11 +97,6 @@ def _settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
         if name not in _NOT_PART_OF_THE_RUN
     }
     return {**values, "data_fingerprint": fingerprint}
-
-
-def _write_config(config: TrainConfig, fingerprint: str) -> None:
-    text = json.dumps(_settings(config, fingerprint), ensure_ascii=False, indent=2)
-    write_text_atomically(config.folder / CONFIG_FILE, text + "\n")
 
 
 def _check_same_run(config: TrainConfig, fingerprint: str) -> None:

@@ -9,8 +9,10 @@ from rich.table import Table
 from training.data import DataSet
 from training.report import REPORT_FILE
 from training.run import read_config, read_results
+from training.trainer import Trainer
 
-console = Console(highlight=False, soft_wrap=True)
+# No markup: class names may hold brackets.
+console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def print_data(data: DataSet) -> None:
@@ -24,13 +26,20 @@ def print_data(data: DataSet) -> None:
         table.add_row(shown, *(str(data.count(split)[entry.label]) for split in data.splits))
     console.print(table)
     for warning in data.warnings:
-        console.print(f"warning: {warning}", markup=False)
+        console.print(f"warning: {warning}")
+
+
+def print_start(trainer: Trainer) -> None:
+    """What is about to be done, and where."""
+    config, step = trainer.config, trainer.step
+    precision = str(step.precision).removeprefix("torch.")
+    console.print(f"Training {config.arch} at {config.size} px on {step.device} in {precision}, {config.epochs} epochs")
 
 
 def print_summary(folder: Path) -> None:
     """What was made, how good it is, and what to type next."""
     results, config = read_results(folder), read_config(folder)
-    console.print(f"\nTrained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
+    console.print(f"Trained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
     for split in ("validation", "test"):
         if results[split]:
             console.print(f"  {split:10}  {describe_accuracy(results[split])}")
@@ -41,8 +50,8 @@ def print_summary(folder: Path) -> None:
 def describe_accuracy(scores: dict[str, Any]) -> str:
     """Accuracy in one line, with its interval and the weakest class."""
     low, high = scores["accuracy_interval"]
+    line = f"accuracy {scores['accuracy']:.3f} on {scores['images']} images (95 % interval {low:.3f} to {high:.3f})"
     weakest = min(scores["per_class"], key=lambda row: float(row["recall"]))
-    return (
-        f"accuracy {scores['accuracy']:.3f} on {scores['images']} images (95 % interval {low:.3f} to {high:.3f}), "
-        f"weakest class {weakest['label']} with recall {weakest['recall']:.3f}"
-    )
+    if weakest["recall"] < 1:
+        line += f", weakest class {weakest['label']} with recall {weakest['recall']:.3f}"
+    return line

@@ -1,35 +1,56 @@
 """The path of a training run: data, model, epochs, then the best epoch's figures and the report."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from contract.atomic import write_atomically, write_text_atomically
 from training import checkpoint
 from training.config import TrainConfig
-from training.data import load_data, write_split_csv
+from training.data import DataSet, load_data, write_split_csv
 from training.device import make_deterministic
 from training.fit import Record, fit
 from training.metrics import fit_temperature, score
 from training.report import write_report
-from training.run import RESULTS_FILE, SPLIT_FILE, VALIDATION_FILE, find_start, is_finished, open_run
-from training.summary import print_data, print_summary
+from training.run import (
+    RESULTS_FILE,
+    SPLIT_FILE,
+    VALIDATION_FILE,
+    begin_run,
+    discard_if_empty,
+    find_start,
+    is_finished,
+    open_run,
+)
+from training.summary import print_data, print_start, print_summary
 from training.trainer import Trainer, build_trainer
 
 
 def train(config: TrainConfig) -> None:
     """Train, pick the best epoch by validation, test it, and leave everything in the run's folder."""
     open_run(config)
-    data = load_data(config.data, seed=config.seed, skip_unreadable=config.skip_unreadable, names=config.names)
-    print_data(data)
-    state = find_start(config, data.fingerprint)
-    if not is_finished(config):
-        make_deterministic(config.seed)
-        write_split_csv(data, config.folder / SPLIT_FILE)
-        trainer = build_trainer(config, data, fresh=state is None)
-        history = fit(trainer, state)
-        finish(trainer, history)
+    try:
+        data = load_data(config.data, seed=config.seed, skip_unreadable=config.skip_unreadable, names=config.names)
+        print_data(data)
+        state = find_start(config, data.fingerprint)
+        if not is_finished(config):
+            run(config, data, state)
+    finally:
+        discard_if_empty(config.folder)
     print_summary(config.folder)
+
+
+def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> None:
+    """Train from `state`, or from the start; what stood in the folder goes only once all is ready to begin."""
+    make_deterministic(config.seed)
+    trainer = build_trainer(config, data, fresh=state is None)
+    if state is None:
+        begin_run(config, data.fingerprint)
+        write_split_csv(data, config.folder / SPLIT_FILE)
+    print_start(trainer)
+    finish(trainer, fit(trainer, state))
 
 
 def finish(trainer: Trainer, history: list[Record]) -> None:

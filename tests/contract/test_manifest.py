@@ -36,7 +36,7 @@ def test_manifest_names_classes_in_any_language(bundle: Path) -> None:
 
 def test_read_refuses_a_folder_without_manifest(copy: Path) -> None:
     (copy / MANIFEST_FILE).unlink()
-    with pytest.raises(ManifestError, match=r"is not a bundle: it has no manifest\.json; make one with `make export`"):
+    with pytest.raises(ManifestError, match=r"is not a bundle: it has no manifest\.json; export the run first"):
         Manifest.read(copy)
 
 

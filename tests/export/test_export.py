@@ -193,11 +193,11 @@ def test_changed_validation_images_are_named(config: ExportConfig) -> None:
 
 def test_an_unfinished_run_is_refused(config: ExportConfig) -> None:
     (config.folder / "results.json").unlink()
-    with pytest.raises(CheckpointError, match="finish the training first"):
+    with pytest.raises(CheckpointError, match="finish the training of run first"):
         export(config)
 
 
 def test_a_missing_run_is_one_line_and_exit_1(tmp_path: Path) -> None:
     result = run_module("export", "--run", "none", "--runs", str(tmp_path))
     assert result.returncode == 1
-    assert result.stderr == f"error: {tmp_path}/none/config.json does not exist; train first: make train\n"
+    assert result.stderr == f"error: {tmp_path}/none/config.json does not exist; train none first\n"

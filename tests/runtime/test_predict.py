@@ -32,10 +32,11 @@ def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg
         "runtime", "--bundle", str(bundle), "--image", str(tmp_path / "leaf (1).jpg"), "--out", str(out), "--top-k", "2"
     )
     assert result.returncode == 0, result.stderr
-    first, second, written = result.stdout.splitlines()
+    first, second, written, hint = result.stdout.splitlines()
     assert first.split()[1:] == ["red", "红色"]
     assert float(first.split()[0]) > float(second.split()[0])
     assert written == f"wrote {out}"
+    assert hint == "its heat map has only 1 x 1 places: train at a larger SIZE"
     with Image.open(out) as picture:
         assert picture.format == "JPEG"
 

@@ -29,6 +29,12 @@ def test_learning_rate_fits_the_kind_of_training(weights: str, freeze: bool, lr:
     assert TrainConfig(data=Path("d"), run="a", weights=weights, freeze=freeze, lr=lr).peak_lr == expected
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "玉米", "x" * 65, "-rf"])
+def test_a_run_name_can_not_leave_its_folder(name: str) -> None:
+    with pytest.raises(UsageError, match="choose one with RUN=name"):
+        TrainConfig(data=Path("d"), run=name)
+
+
 def test_default_image_spec_is_torchvisions() -> None:
     spec = TrainConfig(data=Path("d"), run="a").image_spec
     assert (spec.size, spec.resize) == (224, 232)

@@ -62,7 +62,7 @@ def test_duplicates_across_given_splits_are_listed(tmp_path: Path) -> None:
     source, copy = tmp_path / "train/red/red (0).JPG", tmp_path / "test/blue/again.jpg"
     shutil.copy(source, copy)
     assert load(tmp_path).warnings == [
-        "1 pictures stand in several splits or classes (figures flatter):\n"
+        "1 pictures stand more than once; across splits that flatters the figures, across classes one label is wrong:\n"
         f"  {source} (train, red) = {copy} (test, blue)"
     ]
 
@@ -95,7 +95,7 @@ def test_names_are_found_beside_the_classes(folder: Path) -> None:
         ("{", "not valid JSON"),
         ('["red"]', "must hold a JSON object"),
         ('{"red": 1}', "must hold a JSON object"),
-        ('{"red": "r", "pink": "p"}', "differ: blue, grün, pink; name each class once"),
+        ('{"red": "r", "pink": "p"}', "not named: blue, grün; no such class: pink"),
     ],
 )
 def test_names_mistakes_are_named(folder: Path, text: str, message: str) -> None:
@@ -120,7 +120,7 @@ def test_natural_oddities(shared_data: Path, tmp_path: Path) -> None:
         write_images(tmp_path / split, 2, {label: (r, g, b + index) for label, (r, g, b) in classes.items()})
     shutil.copytree(shared_data / "oddities" / "corn_dup_pairs", tmp_path, dirs_exist_ok=True)
     (warning,) = load(tmp_path).warnings
-    assert warning.startswith("2 pictures stand in several splits or classes")
+    assert warning.startswith("2 pictures stand more than once")
     shutil.copy(shared_data / "oddities" / "imageNotFound.gif", tmp_path / "train" / "Blight")
     with pytest.raises(DataError, match=r"imageNotFound\.gif: this is GIF"):
         load(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,9 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     train(whole)
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
-        with pytest.raises(KeyboardInterrupt, match=r"1 of 3 epochs are saved; go on with make train RUN=r RESUME=1"):
+        with pytest.raises(
+            KeyboardInterrupt, match=r"1 of 3 epochs are saved; go on with: make train DATA=\S+ RUN=r .*RESUME=1"
+        ):
             train(config)
     train(replace(config, resume=True))
     assert same_weights(config.folder, whole.folder)
@@ -131,7 +134,7 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.startswith("stopped. ")
-    assert "epochs are saved; go on with make train RUN=r RESUME=1" in errors
+    assert re.search(r"epochs are saved; go on with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
     assert len(errors.splitlines()) == 1
 
 
@@ -139,7 +142,7 @@ def test_an_interrupted_run_is_not_overwritten_unasked(config: TrainConfig, monk
     interrupt_after(1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         train(config)
-    with pytest.raises(CheckpointError, match=r"interrupted run \(1 of 3 epochs\); continue it with RESUME=1"):
+    with pytest.raises(CheckpointError, match=r"interrupted run \(1 of 3 epochs\); continue it with: .*RESUME=1"):
         train(config)
 
 
@@ -161,6 +164,36 @@ def test_overwrite_discards_the_old_run(config: TrainConfig) -> None:
     train(replace(config, epochs=1))
     train(replace(config, epochs=2, overwrite=True))
     assert len((config.folder / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(config: TrainConfig, tmp_path: Path) -> None:
+    train(replace(config, epochs=1))
+    for bad in ({"data": tmp_path / "nowhere"}, {"weights": str(tmp_path / "absent.pth")}):
+        with pytest.raises(UserError):
+            train(replace(config, overwrite=True, **bad))
+    assert (config.folder / "results.json").exists()
+
+
+def test_a_folder_of_other_files_is_left_alone(config: TrainConfig) -> None:
+    config.folder.mkdir()
+    (config.folder / "notes.txt").write_text("mine")
+    with pytest.raises(CheckpointError, match="holds files that are no run's"):
+        train(replace(config, overwrite=True))
+    assert (config.folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_that_never_began_leaves_no_folder(config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        train(replace(config, data=tmp_path / "nowhere"))
+    assert not config.folder.exists()
+
+
+def test_brackets_in_class_names_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_images(tmp_path / "d", 4, {"Rost [common]": (200, 0, 0), "[ok]": (0, 200, 0)})
+    train(TrainConfig(data=data, run="b", runs=tmp_path, arch="resnet18", weights="none", size=32, epochs=1, batch=8))
+    printed = capsys.readouterr().out
+    assert "Rost [common]" in printed
+    assert "[ok] " in printed
 
 
 def test_changed_data_are_not_resumed(config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
