@@ -6,8 +6,9 @@ UserError             exit 1: the message says what was given, what was expected
 ├── ManifestError     contract/manifest.py: this folder is not a bundle we can trust
 ├── ProviderError     runtime/providers.py: the execution provider asked for is not here
 ├── GoldenError       runtime/golden.py: this machine does not answer as the trained model did
-├── DataError         training/data.py: the labelled images can't be trained on as they are
+├── DataError         training/sources.py: the labelled images can't be trained on as they are
 ├── WeightsError      training/weights.py: the weights can't be fetched or don't fit
+├── DivergedError     training/engine.py: the loss is no longer a number
 ├── CheckpointError   training/checkpoint.py: the run folder can't be continued or read
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 └── StartError        serve/server.py, exit 3: the server could not start

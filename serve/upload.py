@@ -14,11 +14,11 @@ MAX_TEXT_FIELDS = 8
 
 async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
     """The pictures of a request: every file part of a form, or the raw body. Raises `RequestError`."""
-    encoding = request.headers.get("content-encoding", "identity")
+    encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
         raise RequestError(415, "unsupported_encoding", f"the body is {encoding}-encoded; send it as it is")
     stream = _limited(request, config.max_body_bytes)
-    content_type = request.headers.get("content-type", "")
+    content_type = request.headers.get("content-type", "").lower()
     if content_type.startswith("multipart/form-data"):
         return await _read_form(request, stream, config)
     if content_type.startswith("application/json"):

@@ -65,7 +65,7 @@ def describe_unreadable(unreadable: dict[Path, str]) -> str:
 
 
 def describe_duplicates(entries: list[Entry], digests: dict[Path, str]) -> list[str]:
-    """A line for each set of byte-identical files that crosses splits or labels: it flatters every figure."""
+    """A line for each set of byte-identical files that crosses splits or labels."""
     same: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         same[digests[entry.path]].append(entry)

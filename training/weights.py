@@ -11,6 +11,7 @@ from torch import Tensor
 from torchvision.models import get_model_weights
 
 from contract import UserError
+from contract.manifest import sha256_of
 from training.model import Classifier
 
 SHOWN = 3
@@ -42,6 +43,7 @@ def download(url: str) -> dict[str, Tensor]:
     """The weights at `url`, kept in torch.hub's cache, hash checked. Raises `WeightsError`."""
     name = url.rsplit("/", 1)[-1]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / name
+    _check_cached(cached)
     try:
         state: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             url, map_location="cpu", check_hash=True, weights_only=True
@@ -56,6 +58,13 @@ def download(url: str) -> dict[str, Tensor]:
             f"the weights {name} are damaged ({_first_line(error)}); delete {cached} and try again"
         ) from error
     return state
+
+
+def _check_cached(cached: Path) -> None:
+    """torch.hub checks the hash in a name while downloading; a file that was put there by hand is checked here."""
+    expected = torch.hub.HASH_REGEX.search(cached.name)
+    if expected and cached.is_file() and not sha256_of(cached).startswith(expected[1]):
+        raise WeightsError(f"{cached} is not the file its name says (its hash differs); delete it and try again")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -106,6 +106,12 @@ def test_decode_takes_the_first_frame_of_an_animation() -> None:
     assert pixel(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)) == (0, 0, 0)
 
 
+def test_decode_takes_the_first_picture_of_a_phones_multi_picture_jpeg() -> None:
+    frames = [flat("RGB", (0, 0, 0)), flat("RGB", (255, 255, 255))]
+    data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert (pixel(data), decode_image(data, shorter_side=2).size) == ((0, 0, 0), (4, 4))
+
+
 def test_decode_shrinks_a_large_jpeg_but_never_below_twice_the_target() -> None:
     data = encode(draw((1600, 1200), (90, 120, 60), 0))
     assert decode_image(data, shorter_side=64).size == (200, 150)

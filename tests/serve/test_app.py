@@ -49,6 +49,12 @@ def test_predict_answers_for_raw_bytes(client: httpx.Client, red_jpeg: bytes, co
     assert raw.json() == client.post("/predict", files=pictures(red_jpeg)).json()
 
 
+def test_predict_takes_the_forms_type_in_any_case(client: httpx.Client, red_jpeg: bytes) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + red_jpeg + b"\r\n--b--\r\n"
+    response = client.post("/predict", content=form, headers={"Content-Type": "Multipart/Form-Data; boundary=b"})
+    assert response.json()["predictions"][0]["label"] == "red"
+
+
 def test_predict_answers_for_a_chunked_body(client: httpx.Client, red_jpeg: bytes) -> None:
     def chunks() -> Iterator[bytes]:
         for start in range(0, len(red_jpeg), 100):

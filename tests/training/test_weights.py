@@ -83,6 +83,17 @@ def test_a_damaged_download_is_refused(hub: tuple[str, Path], hub_cache: Path, m
     assert not list(hub_cache.iterdir())
 
 
+def test_a_wrong_file_in_the_cache_is_refused(
+    hub_cache: Path, imagenet: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It loads and fits, but it is not what its name says."""
+    monkeypatch.setattr(weights, "imagenet_url", lambda _: "http://127.0.0.1:9/resnet18-f37072fd.pth")
+    hub_cache.mkdir(parents=True)
+    torch.save(imagenet, hub_cache / "resnet18-f37072fd.pth")
+    with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth is not the file its name says"):
+        load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/resnet18-5c106cde.pth", "http://no-such-host.invalid/x.pth"])
 def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "imagenet_url", lambda _: url)
