@@ -41,11 +41,14 @@ PROVIDER =
 TOP_K =
 IMAGE =
 OUT =
+# TorchServe.
+ENGINE =
+MANAGEMENT =
 # Anything else the command understands, as it is: ARGS="--seed 1".
 ARGS =
 
 # Values reach the commands through the environment: paths may hold spaces, quotes and apostrophes.
-export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT
+export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
@@ -56,7 +59,7 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample train train-help export serve predict bench-session \
+.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop bench-session \
 	format check test test-slow lock clean
 
 help: ## List every target
@@ -88,6 +91,15 @@ serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder) on port 5000; HOST PORT PRO
 predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
 	@test -n "$$IMAGE" || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
 	$(PY) -m runtime --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
+
+archive: $(STAMP) ## Pack RUN=name (or BUNDLE=folder) for TorchServe into model_archive/; ENGINE=torchscript or onnx
+	$(PY) -m export.archive --bundle $(bundle) $(call option,ENGINE,engine)
+
+torchserve: $(STAMP) ## Start TorchServe with the archive of RUN=name on port 8080; PORT, MANAGEMENT=1
+	$(PY) -m handlers.launch start --name $(run) $(call option,PORT,port) $(call switch,MANAGEMENT,management)
+
+torchserve-stop: $(STAMP) ## Stop TorchServe
+	$(PY) -m handlers.launch stop
 
 bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
 	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)

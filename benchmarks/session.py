@@ -16,8 +16,8 @@ from rich.table import Table
 
 from contract import ImageSpec, preprocess
 from contract.console import run_command
+from contract.golden import read_golden
 from runtime import load_model
-from runtime.golden import read_golden
 from runtime.providers import ProviderName
 
 

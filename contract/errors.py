@@ -5,13 +5,15 @@ UserError             exit 1: the message says what was given, what was expected
 ├── ImageError        contract/image.py: these bytes are not a picture we can answer for
 ├── ManifestError     contract/manifest.py: this folder is not a bundle we can trust
 ├── ProviderError     runtime/providers.py: the execution provider asked for is not here
-├── GoldenError       runtime/golden.py: this machine does not answer as the trained model did
+├── GoldenError       contract/golden.py: this machine does not answer as the trained model did
 ├── DataError         training/sources.py: the labelled images can't be trained on as they are
 ├── WeightsError      training/weights.py: the weights can't be fetched or don't fit
 ├── DivergedError     training/engine.py: the loss is no longer a number
 ├── CheckpointError   training/checkpoint.py: the run folder can't be continued or read
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
-└── StartError        serve/server.py, exit 3: the server could not start
+├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
+├── ArchiveError      handlers/engines.py: this worker can't run this archive
+└── StartError        exit 3: the server, the lean one or TorchServe, could not start
 """
 
 
@@ -31,3 +33,9 @@ class UsageError(UserError):
         """Raise one error that lists every problem; do nothing when there is none."""
         if problems:
             raise cls("; ".join(problems))
+
+
+class StartError(UserError):
+    """A server that could not start."""
+
+    exit_code = 3

@@ -1,9 +1,13 @@
 """Class indices and probabilities in, named answers out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+TORCHSERVE_TOP_K = 5
+"""How many classes TorchServe's image classifier names, and so every route of that form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +43,8 @@ def top_k(probabilities: NDArray[np.float32], classes: tuple[ClassLabel, ...], k
         )
         for index in best
     ]
+
+
+def by_label(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """TorchServe's form of an answer: label -> probability, best first."""
+    return {prediction.label: prediction.probability for prediction in predictions}

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from contract.graph import Outputs
 from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
 from export.torchscript import load_torchscript
-from runtime import Outputs, Session
+from runtime import Session
 from training.model import Classifier
 
 

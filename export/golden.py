@@ -8,8 +8,8 @@ import torch
 
 from contract import ImageSpec, preprocess
 from contract.atomic import write_text_atomically
+from contract.golden import pixels_sha256
 from contract.manifest import GOLDEN_LOGITS_FILE
-from runtime.golden import pixels_sha256
 from training.data import Example
 from training.model import Classifier
 

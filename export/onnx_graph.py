@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.export import Dim
 
+from contract.graph import INPUT_NAME, OUTPUT_NAMES
 from export.deployable import Deployable
-from runtime.session import INPUT_NAME, OUTPUT_NAMES
 
 OPSET = 18
 

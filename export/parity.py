@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ImageSpec, UserError, preprocess
+from contract.golden import ATOL, RTOL, disagreement, read_golden
+from contract.graph import Outputs
 from export.candidates import Candidate
 from export.validation import Validation, prepare
-from runtime import Outputs
-from runtime.golden import ATOL, RTOL, disagreement, read_golden
 
 SHOWN_FLIPS = 10
 DECISION_BATCH = 8

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from contract import Manifest
+from contract.golden import ATOL, RTOL
 from export.parity import Check
-from runtime.golden import ATOL, RTOL
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOCKS = {
-    "cpu": ["cpu", "serve", "train", "export", "dev"],
-    "gpu": ["gpu", "serve", "train", "export", "dev"],
+    "cpu": ["cpu", "serve", "train", "export", "torchserve", "dev"],
+    "gpu": ["gpu", "serve", "train", "export", "torchserve", "dev"],
     "serve-cpu": ["cpu", "serve"],
     "serve-gpu": ["gpu", "serve"],
 }

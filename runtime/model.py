@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import Manifest, Prediction, top_k
+from contract.golden import replay
+from contract.graph import Outputs
 from contract.manifest import ONNX_FILE
-from runtime.golden import replay
-from runtime.session import Outputs, Session
+from runtime.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)

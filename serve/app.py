@@ -10,14 +10,14 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi_swagger import patch_fastapi
 
 from contract import ImageError
+from contract.labels import TORCHSERVE_TOP_K, by_label
+from contract.request_error import ErrorBody, RequestError
 from runtime import Model
 from serve.config import ServeConfig
-from serve.errors import ErrorBody, RequestError, error_body, install_error_handlers
+from serve.errors import install_error_handlers
 from serve.middleware import CountRequests
 from serve.service import ImageAnswer, Service
 from serve.upload import read_images
-
-TORCHSERVE_TOP_K = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def _add_predict(app: FastAPI, service: Service, config: ServeConfig) -> None:
 
 
 def _alone(result: ImageAnswer | ImageError) -> ImageAnswer | ErrorBody:
-    return error_body(result.code, str(result)) if isinstance(result, ImageError) else result
+    return RequestError.from_image_error(result).body if isinstance(result, ImageError) else result
 
 
 def _only(results: list[ImageAnswer | ImageError]) -> ImageAnswer:
@@ -116,7 +116,7 @@ def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None
         if len(pictures) > 1:
             raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
         answer = _only(await service.answer(pictures, TORCHSERVE_TOP_K))
-        return {prediction.label: prediction.probability for prediction in answer.predictions}
+        return by_label(answer.predictions)
 
 
 def _add_health(app: FastAPI, service: Service) -> None:

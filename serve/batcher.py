@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import Outputs
-from serve.errors import RequestError
+from contract.graph import Outputs
+from contract.request_error import RequestError
 
 
 @dataclass(frozen=True)

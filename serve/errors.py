@@ -1,7 +1,7 @@
 """Everything that can go wrong with a request, as `{"error": {"code", "message"}}` and a status."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,37 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from contract import ImageError
+from contract.request_error import RequestError, error_body
 
-IMAGE_STATUS = {"unreadable_image": 400, "image_too_large": 413, "unsupported_type": 415}
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorDetail:
-    """What went wrong: a code for programs, a message for people."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ErrorBody:
-    """The body of every answer that is an error."""
-
-    error: ErrorDetail
-
-
-class RequestError(Exception):
-    """A request that can't be answered."""
-
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.headers = status, code, message, headers
-
-
-def error_body(code: str, message: str) -> ErrorBody:
-    """The error form."""
-    return ErrorBody(error=ErrorDetail(code=code, message=message))
 
 
 def respond(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -57,7 +29,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(ImageError)
     async def _image_error(_: Request, error: ImageError) -> JSONResponse:
-        return respond(IMAGE_STATUS[error.code], error.code, str(error))
+        found = RequestError.from_image_error(error)
+        return respond(found.status, found.code, found.message)
 
     @app.exception_handler(RequestValidationError)
     async def _bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:

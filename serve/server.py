@@ -6,15 +6,10 @@ import socket
 import uvicorn
 
 from contract import UserError
+from contract.errors import StartError
 from runtime import Model, load_model
 from serve.app import create_app
 from serve.config import ServeConfig
-
-
-class StartError(UserError):
-    """The server could not start."""
-
-    exit_code = 3
 
 
 class _AnnouncingServer(uvicorn.Server):

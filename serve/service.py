@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ImageError, Prediction, preprocess
-from runtime import Model, Outputs
+from contract.graph import Outputs
+from runtime import Model
 from serve.batcher import Batcher
 from serve.config import ServeConfig
 from serve.metrics import ServerMetrics

@@ -6,8 +6,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from contract.request_error import RequestError
 from serve.config import ServeConfig
-from serve.errors import RequestError
 
 MAX_TEXT_FIELDS = 8
 

@@ -1,13 +1,17 @@
-"""What `make train export` left in runs/sample: the README's first promise, checked on the real ResNet-152."""
+"""What `make train export archive` left: the README's first promise, checked on the real ResNet-152."""
 
 import json
 import subprocess
+from pathlib import Path
 
+import httpx
 import pytest
 
 from contract import Manifest
+from contract.golden import read_golden
 from runtime import load_model
 from tests.commands import REPOSITORY, RunningServer
+from tests.torchserve import RunningTorchServe
 
 pytestmark = pytest.mark.slow
 RUN = REPOSITORY / "runs" / "sample"
@@ -15,8 +19,8 @@ RUN = REPOSITORY / "runs" / "sample"
 
 @pytest.fixture(scope="module", autouse=True)
 def made() -> None:
-    """Train and export the sample set, unless that has been done."""
-    subprocess.run(["make", "train", "export"], cwd=REPOSITORY, check=True)
+    """Train, export and pack the sample set; what has been trained is not trained again."""
+    subprocess.run(["make", "train", "export", "archive"], cwd=REPOSITORY, check=True)
 
 
 def test_the_sample_model_reaches_95_percent() -> None:
@@ -35,3 +39,13 @@ def test_the_sample_bundle_is_a_proven_resnet152() -> None:
 def test_the_sample_model_serves() -> None:
     running = RunningServer(RUN / "bundle")
     assert running.stop() == (0, "")
+
+
+def test_the_sample_archive_answers_in_torchserve(tmp_path: Path) -> None:
+    running = RunningTorchServe(REPOSITORY / "model_archive", "sample", tmp_path)
+    classes = Manifest.read(RUN / "bundle").classes
+    for golden in read_golden(RUN / "bundle"):
+        picture = (RUN / "bundle" / golden.file).read_bytes()
+        answer = httpx.post(f"{running.url}/predictions/sample", files={"data": picture}, timeout=60).json()
+        assert next(iter(answer)) == classes[int(golden.logits.argmax())].label
+    assert running.stop() == []

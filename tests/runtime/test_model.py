@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from contract import ManifestError, preprocess
+from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, Manifest, sha256_of
-from runtime import GoldenError, Model, ProviderError, load_model
+from runtime import Model, ProviderError, load_model
 from tests.pictures import TINTS, draw, encode
 
 
@@ -75,7 +76,7 @@ def test_a_changed_golden_picture_stops_the_load(copy: Path) -> None:
 
 
 def test_changed_resizing_stops_the_load(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.golden.preprocess", lambda data, spec: preprocess(data, spec)[::-1].copy())
+    monkeypatch.setattr("contract.golden.preprocess", lambda data, spec: preprocess(data, spec)[::-1].copy())
     with pytest.raises(GoldenError, match="the image is decoded differently"):
         load_model(copy)
 

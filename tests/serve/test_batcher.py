@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime import Outputs
+from contract.graph import Outputs
+from contract.request_error import RequestError
 from serve.batcher import Batcher
-from serve.errors import RequestError
 
 
 class GatedSession:

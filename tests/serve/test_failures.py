@@ -11,7 +11,8 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import Outputs, Session, load_model
+from contract.graph import Outputs
+from runtime import Session, load_model
 from serve.app import create_app
 from serve.config import ServeConfig
 from tests.commands import RunningServer

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ImageSpec, UserError, preprocess
+from contract.errors import UserError
+from contract.image import ImageSpec, preprocess
 from contract.manifest import GOLDEN_LOGITS_FILE
 
 RTOL = 1e-3

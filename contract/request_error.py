@@ -1,0 +1,45 @@
+"""A request that can't be answered, in the one form that both servers give it: `{"error": {"code", "message"}}`."""
+
+from dataclasses import dataclass
+
+from contract.image import ImageError
+
+IMAGE_STATUS = {"unreadable_image": 400, "image_too_large": 413, "unsupported_type": 415}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorDetail:
+    """What went wrong: a code for programs, a message for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorBody:
+    """The body of every answer that is an error."""
+
+    error: ErrorDetail
+
+
+class RequestError(Exception):
+    """A request that can't be answered: an HTTP status, a code, a message and, where needed, headers."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+    @classmethod
+    def from_image_error(cls, error: ImageError) -> "RequestError":
+        """What a picture that can't be read means for the request."""
+        return cls(IMAGE_STATUS[error.code], error.code, str(error))
+
+    @property
+    def body(self) -> ErrorBody:
+        """The error form."""
+        return error_body(self.code, self.message)
+
+
+def error_body(code: str, message: str) -> ErrorBody:
+    """The error form."""
+    return ErrorBody(error=ErrorDetail(code=code, message=message))

@@ -1,0 +1,145 @@
+"""runs/<run>/bundle/ -> model_archive/<name>.mar: what TorchServe needs, all of it and nothing else, in one file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import tyro
+import yaml
+
+from contract import Manifest, UserError
+from contract.atomic import write_atomically
+from contract.console import run_command
+from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
+
+Engine = Literal["torchscript", "onnx"]
+
+ROOT = Path(__file__).parent.parent
+HANDLER = "image_handler.py"
+SETTINGS = "model-config.yaml"
+MODEL_FILES = {"torchscript": TORCHSCRIPT_FILE, "onnx": ONNX_FILE}
+PACKAGES = {"torchscript": ("contract", "handlers"), "onnx": ("contract", "handlers", "runtime")}
+# The entry point lies at the archive's root; starting TorchServe is not a worker's business.
+LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "java.py", "launch.py")
+LEFT_OUT_FOR = {"torchscript": ("onnx.py",), "onnx": ("torchscript.py",)}
+ARCHIVER_MANIFEST = "MAR-INF/MANIFEST.json"
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file can name
+READABLE = 0o644 << 16
+
+
+class ArchiverError(UserError):
+    """torch-model-archiver could not pack the bundle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveConfig:
+    """Pack a bundle for TorchServe."""
+
+    bundle: Path
+    """The bundle's folder."""
+    engine: Engine = "torchscript"
+    """What runs the model in TorchServe's workers."""
+    store: Path = Path("model_archive")
+    """Folder that takes the archive."""
+    settings: Path = ROOT / "handlers" / SETTINGS
+    """Workers, threads and batches."""
+
+
+class Folders:
+    """Where an archive is made: what will be packed, the archiver's own workplace, and the result."""
+
+    def __init__(self, root: Path) -> None:
+        self.stage, self.work, self.out = root / "stage", root / "work", root / "out"
+        for folder in (self.stage, self.work, self.out):
+            folder.mkdir()
+
+
+def archive(config: ArchiveConfig) -> Path:
+    """Pack the bundle into `store/<name>.mar` and return that path; the same bundle always gives the same bytes.
+
+    Raises `ManifestError` for a folder that is not a verified bundle.
+    """
+    manifest = Manifest.read(config.bundle)
+    manifest.verify_files(config.bundle)
+    check_settings(config.settings, manifest)
+    config.store.mkdir(parents=True, exist_ok=True)
+    target = config.store / f"{manifest.name}.mar"
+    with tempfile.TemporaryDirectory(prefix="archive-") as temporary:
+        folders = Folders(Path(temporary))
+        lay_out(config, manifest, folders.stage)
+        packed = pack(config, manifest, folders)
+        write_atomically(target, lambda file: write_reproducibly(packed, file))
+    print(f"Packed {manifest.name}, version {manifest.version}, with {config.engine} into {target}")
+    print(f"Next: make torchserve RUN={manifest.name}")
+    return target
+
+
+def check_settings(path: Path, manifest: Manifest) -> None:
+    """Refuse batches that parity was not proven for. Raises `ArchiverError`."""
+    batch = yaml.safe_load(path.read_text(encoding="utf-8")).get("batchSize", 1)
+    if batch > manifest.max_batch:
+        raise ArchiverError(f"{path} has batchSize {batch}; parity of this bundle is proven up to {manifest.max_batch}")
+
+
+def lay_out(config: ArchiveConfig, manifest: Manifest, stage: Path) -> None:
+    """Fill `stage` with what goes to the archive's root beside model and handler."""
+    other = MODEL_FILES["onnx" if config.engine == "torchscript" else "torchscript"]
+    files = {name: digest for name, digest in manifest.files.items() if name != other}
+    for name in files:
+        if name != MODEL_FILES[config.engine]:
+            (stage / name).parent.mkdir(exist_ok=True)
+            shutil.copy(config.bundle / name, stage / name)
+    replace(manifest, files=files).write(stage)
+    left_out = shutil.ignore_patterns(*LEFT_OUT, *LEFT_OUT_FOR[config.engine])
+    for package in PACKAGES[config.engine]:
+        shutil.copytree(ROOT / package, stage / package, ignore=left_out)
+
+
+def pack(config: ArchiveConfig, manifest: Manifest, folders: Folders) -> Path:
+    """Run torch-model-archiver; returns the archive it made. Raises `ArchiverError`."""
+    options = {
+        "model-name": manifest.name,
+        "version": manifest.version,
+        "serialized-file": config.bundle / MODEL_FILES[config.engine],
+        "handler": ROOT / "handlers" / HANDLER,
+        "extra-files": folders.stage,
+        "config-file": config.settings,
+        "export-path": folders.out,
+        # Weights hardly shrink, and bytes that were not compressed don't depend on zlib's version.
+        "archive-format": "zip-store",
+    }
+    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    # The archiver empties $TMPDIR/<name> before it starts: in a folder of its own nothing of anybody's lies there.
+    environment = {**os.environ, "TMPDIR": str(folders.work)}
+    command = [sys.executable, "-m", "model_archiver.model_packaging", *arguments]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise ArchiverError(f"torch-model-archiver failed: {result.stderr.strip()[-500:]}")
+    return folders.out / f"{manifest.name}.mar"
+
+
+def write_reproducibly(packed: Path, file: BinaryIO) -> None:
+    """The same archive without its dates: entries sorted, times fixed, and the archiver's own date left out."""
+    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
+        for name in sorted(source.namelist()):
+            data = source.read(name)
+            entry = zipfile.ZipInfo(name, DATE)
+            entry.external_attr = READABLE
+            target.writestr(entry, _without_date(data) if name == ARCHIVER_MANIFEST else data)
+
+
+def _without_date(manifest: bytes) -> bytes:
+    values = json.loads(manifest)
+    values.pop("createdOn", None)
+    return json.dumps(values, indent=2).encode()
+
+
+if __name__ == "__main__":
+    run_command(lambda: archive(tyro.cli(ArchiveConfig, prog="python -m export.archive")))

@@ -1,0 +1,16 @@
+"""An ONNX file in, a function from pixels to `Outputs` out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract.graph import Outputs
+from runtime import Session
+
+
+def open_onnx(path: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
+    """Load `path` on the CPU with `threads`, or on CUDA's device number `gpu`. Raises `ProviderError`."""
+    provider = "cpu" if gpu is None else "cuda"
+    return Session(path.read_bytes(), provider, threads, gpu or 0).run

