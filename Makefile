@@ -59,7 +59,7 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop bench-session \
+.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop bench-session bench-torchserve \
 	format check test test-slow lock clean
 
 help: ## List every target
@@ -96,13 +96,16 @@ archive: $(STAMP) ## Pack RUN=name (or BUNDLE=folder) for TorchServe into model_
 	$(PY) -m export.archive --bundle $(bundle) $(call option,ENGINE,engine)
 
 torchserve: $(STAMP) ## Start TorchServe with the archive of RUN=name on port 8080; PORT, MANAGEMENT=1
-	$(PY) -m handlers.launch start --name $(run) $(call option,PORT,port) $(call switch,MANAGEMENT,management)
+	$(PY) -m handlers.launcher start --name $(run) $(call option,PORT,port) $(call switch,MANAGEMENT,management)
 
 torchserve-stop: $(STAMP) ## Stop TorchServe
-	$(PY) -m handlers.launch stop
+	$(PY) -m handlers.launcher stop
 
 bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
 	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)
+
+bench-torchserve: $(STAMP) ## Images/s, latency, start and memory of RUN=name in TorchServe, beside its own image_classifier
+	$(PY) -m benchmarks.torchserve --bundle $(bundle) $(ARGS)
 
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .

@@ -1,4 +1,4 @@
-"""What every stage agrees on: images, labels, the graph, golden files, errors and the manifest. NumPy and Pillow only."""
+"""What every stage agrees on: images, labels, graph, golden files, errors and manifest. NumPy and Pillow only."""
 
 from contract.errors import UsageError, UserError
 from contract.image import ImageError, ImageSpec, decode_image, preprocess

@@ -27,7 +27,7 @@ SETTINGS = "model-config.yaml"
 MODEL_FILES = {"torchscript": TORCHSCRIPT_FILE, "onnx": ONNX_FILE}
 PACKAGES = {"torchscript": ("contract", "handlers"), "onnx": ("contract", "handlers", "runtime")}
 # The entry point lies at the archive's root; starting TorchServe is not a worker's business.
-LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "java.py", "launch.py")
+LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "launcher")
 LEFT_OUT_FOR = {"torchscript": ("onnx.py",), "onnx": ("torchscript.py",)}
 ARCHIVER_MANIFEST = "MAR-INF/MANIFEST.json"
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file can name

@@ -42,8 +42,8 @@ def free_ports() -> int:
 class RunningTorchServe:
     """TorchServe with the archive `name` of `store`; constructed once its model answers."""
 
-    def __init__(self, store: Path, name: str, folder: Path, *options: str) -> None:
-        self.name, self.folder, self.port = name, folder, free_ports()
+    def __init__(self, store: Path, name: str, folder: Path, *options: str, port: int = 0) -> None:
+        self.name, self.folder, self.port = name, folder, port or free_ports()
         folder.mkdir(exist_ok=True)
         # PYTHONPATH is for the command; it must not reach the workers.
         places = {"TMPDIR": str(folder), "TEMP": str(folder), "PYTHONPATH": str(REPOSITORY)}
@@ -57,8 +57,8 @@ class RunningTorchServe:
         )
 
     def launch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m handlers.launch` beside this server."""
-        command = [sys.executable, "-m", "handlers.launch", *arguments]
+        """Run `python -m handlers.launcher` beside this server."""
+        command = [sys.executable, "-m", "handlers.launcher", *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=240, check=False
         )

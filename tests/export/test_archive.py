@@ -72,7 +72,8 @@ def test_an_archive_holds_what_its_engine_needs_and_no_more(bundle: Path, tmp_pa
         described = json.loads(packed.read("MAR-INF/MANIFEST.json"))["model"]
     other = OWN["onnx" if engine == "torchscript" else "torchscript"]
     assert names >= COMMON | OWN[engine]
-    assert not names & (other | {"handlers/launch.py", "handlers/java.py", "handlers/image_handler.py"})
+    assert not names & (other | {"handlers/image_handler.py", "handlers/config.properties"})
+    assert not [name for name in names if "launcher" in name or "__pycache__" in name]
     assert described["modelName"] == "tiny"
     assert described["modelVersion"] == Manifest.read(bundle).version
 

@@ -20,7 +20,7 @@ import pytest
 
 from contract import Manifest
 from export.archive import ArchiveConfig, Engine, archive
-from handlers.launch import SETTINGS, Start, settings_for
+from handlers.launcher.config import SETTINGS, Start
 from tests.commands import REPOSITORY
 from tests.oddities import NO_PICTURES, ODD_PICTURES
 from tests.torchserve import RunningTorchServe, free_ports, wait_until
@@ -225,7 +225,7 @@ def test_the_literal_commands_of_the_readme_work(bundle: Path, tmp_path: Path, r
     )
     (tmp_path / "handlers").mkdir()
     port = free_ports()
-    changes = "".join(f"{name}={value}\n" for name, value in settings_for(Start(name="sample", port=port)).items())
+    changes = "".join(f"{name}={value}\n" for name, value in Start(name="sample", port=port).properties.items())
     (tmp_path / "handlers/config.properties").write_text(SETTINGS.read_text() + changes)
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": programs, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
@@ -258,6 +258,7 @@ def test_a_second_version_takes_over_and_no_request_is_lost(bundle: Path, tmp_pa
     store = tmp_path / "store"
     archive(ArchiveConfig(bundle=bundle, store=store))
     running = RunningTorchServe(store, "tiny", tmp_path, "--management")
+    assert (tmp_path / "key_file.json").stat().st_mode & 0o077 == 0
     try:
         first, second = running.describe()["modelVersion"], "second"
         copy = shutil.copytree(bundle, tmp_path / "bundle")

