@@ -1,5 +1,6 @@
 # The one door: people, CI and README use these targets and nothing else.
 .DEFAULT_GOAL := help
+.SILENT:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 

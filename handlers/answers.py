@@ -56,7 +56,7 @@ def _first_error(request: Request, found: Sequence[Found | ImageError]) -> Reque
     refused = RequestError.from_image_error(error)
     if request.protocol == "torchserve":
         return refused
-    return RequestError(refused.status, refused.code, f"picture {index}: {refused.message}")
+    return RequestError(refused.status, refused.code, f"picture {index + 1} of {len(found)}: {refused.message}")
 
 
 def _prediction(found: Found, manifest: Manifest) -> dict[str, Any]:
@@ -76,15 +76,17 @@ def _explanation(found: Found, manifest: Manifest) -> dict[str, Any]:
 
 
 def _v2(request: Request, results: Sequence[Found], explain: bool, manifest: Manifest) -> dict[str, Any]:
+    """The Open Inference Protocol's tensors; `probabilities` are in the order of `classes`."""
     best = [int(np.argmax(found.probabilities)) for found in results]
     maps = np.stack([found.activation_map[index] for found, index in zip(results, best, strict=True)])
     probabilities = np.stack([found.probabilities for found in results])
     tensors = {
         "label": ("BYTES", [len(best)], [manifest.classes[index].label for index in best]),
         "probabilities": ("FP32", list(probabilities.shape), probabilities.ravel().tolist()),
+        "classes": ("BYTES", [len(manifest.classes)], [entry.label for entry in manifest.classes]),
         "activation_map": ("FP32", list(maps.shape), maps.ravel().tolist()),
     }
-    wanted = request.outputs or {"label", "activation_map" if explain else "probabilities"}
+    wanted = request.outputs or ({"label", "activation_map"} if explain else {"label", "probabilities", "classes"})
     outputs = [
         {"name": name, "datatype": datatype, "shape": shape, "data": data}
         for name, (datatype, shape, data) in tensors.items()

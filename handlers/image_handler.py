@@ -71,7 +71,6 @@ class ImageHandler:
         context.metrics.add_time("InferenceTime", 1000 * (perf_counter() - decoded))
         context.metrics.add_counter("Batches", 1)
         context.metrics.add_counter("Pictures", len(found))
-        context.metrics.add_counter("RefusedPictures", sum(isinstance(item, ImageError) for item in found))
         return self.postprocess(requests, found, context)
 
     def preprocess(self, data: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list[Picture | ImageError]]:
@@ -94,8 +93,7 @@ class ImageHandler:
         self, requests: Sequence[Request], found: Sequence[Found | ImageError], context: Context
     ) -> list[bytes]:
         """The answers as JSON texts; each request's status and content type go to `context`."""
-        remaining = iter(found)
-        bodies = []
+        remaining, bodies, refused = iter(found), [], 0
         for index, request in enumerate(requests):
             explain = context.get_request_header(index, "explain") == "True"
             own = list(islice(remaining, len(request.pictures)))
@@ -103,6 +101,8 @@ class ImageHandler:
             context.set_response_status(status, HTTPStatus(status).phrase, index)
             context.set_response_content_type(index, "application/json")
             bodies.append(json.dumps(body, ensure_ascii=False, allow_nan=False).encode())
+            refused += status != HTTPStatus.OK
+        context.metrics.add_counter("RefusedRequests", refused)
         return bodies
 
 

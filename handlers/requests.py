@@ -17,7 +17,7 @@ MAX_PICTURES = 64
 PARTS = ("data", "body", "file", "image")
 JSON_PARTS = ("b64", "data", "body", "image_bytes", "image")
 
-V2_OUTPUTS = frozenset({"label", "probabilities", "activation_map"})
+V2_OUTPUTS = frozenset({"label", "probabilities", "classes", "activation_map"})
 
 Protocol = Literal["torchserve", "kserve_v1", "kserve_v2"]
 
@@ -45,7 +45,7 @@ def read_request(parts: Mapping[str, Any]) -> Request:
             return Request(protocol=protocol, pictures=_pictures(body["instances"], "instances"))
         if protocol == "kserve_v2":
             return _read_v2(body)
-        return Request(protocol=protocol, pictures=(_picture(body),))
+        return Request(protocol=protocol, pictures=(_text_or_picture(body),))
     except RequestError as error:
         return Request(protocol=protocol, error=error)
 
@@ -54,7 +54,10 @@ def _find_body(parts: Mapping[str, Any]) -> Any:
     """The part that holds the picture or the JSON; JSON is decoded where TorchServe has not done so."""
     present = [name for name in PARTS if name in parts]
     if not present:
-        raise RequestError(422, "missing_file", f"no picture; send its bytes, or a form with one part named {PARTS[0]}")
+        message = (
+            "no picture; send bytes as image/jpeg, JSON as application/json, or a form with one part named data"
+        )
+        raise RequestError(422, "missing_file", message)
     if len(present) > 1:
         raise RequestError(422, "too_many_files", "this route answers for one picture; send one request for each")
     body = parts[present[0]]
@@ -85,6 +88,16 @@ def _pictures(values: Any, name: str) -> tuple[bytes, ...]:
     if len(values) > MAX_PICTURES:
         raise RequestError(422, "too_many_files", f"{name} holds {len(values)} pictures; expected up to {MAX_PICTURES}")
     return tuple(_picture(value) for value in values)
+
+
+def _text_or_picture(body: Any) -> bytes:
+    """Text is base64, or else a text file that someone took for a picture: the decoder says what it is."""
+    if not isinstance(body, str):
+        return _picture(body)
+    try:
+        return _decode_base64(body)
+    except RequestError:
+        return body.encode()
 
 
 def _picture(value: Any) -> bytes:

@@ -45,6 +45,9 @@ def start(config: Start) -> None:
         stop()
         raise
     print(f"Ready: http://127.0.0.1:{config.port}/predictions/{config.name} (make torchserve-stop ends it)")
+    if config.management:
+        print(f"Management: http://127.0.0.1:{config.port + 1}; every caller needs its key, as in")
+        print("  Authorization: Bearer …, with the key of inference or of management in key_file.json")
 
 
 def check_ports(config: Start) -> None:
@@ -53,7 +56,9 @@ def check_ports(config: Start) -> None:
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
-            raise StartError(f"can't listen on port {port}: {error.strerror}; choose another PORT") from error
+            raise StartError(
+                f"can't listen on port {port}: {error.strerror}; choose another PORT, which moves all five"
+            ) from error
 
 
 def stop() -> None:

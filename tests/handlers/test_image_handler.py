@@ -89,7 +89,7 @@ def test_a_bad_picture_fails_alone(handler: ImageHandler, context: WorkerContext
         "error": {"code": "unsupported_type", "message": "this is GIF; expected JPEG, PNG, WebP or BMP"}
     }
     assert answers[3]["error"]["code"] == answers[4]["error"]["code"] == "unreadable_image"
-    assert context.metrics.values["RefusedPictures"] == 3
+    assert context.metrics.values["RefusedRequests"] == 3
 
 
 def test_a_batch_of_nothing_but_bad_pictures_is_answered(handler: ImageHandler, context: WorkerContext) -> None:
@@ -115,23 +115,24 @@ def test_version_1_answers_for_many(handler: ImageHandler, context: WorkerContex
 def test_version_1_says_which_picture_is_bad(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
     (answer,) = ask(handler, context, {"instances": [encoded(red_jpeg), encoded(GIF)]})
     assert context.statuses[0][0] == 415
-    assert answer["error"]["message"].startswith("picture 1: this is GIF")
+    assert answer["error"]["message"].startswith("picture 2 of 2: this is GIF")
 
 
 def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
     tensor = {"name": "image", "shape": [2], "datatype": "BYTES", "data": [encoded(red_jpeg), encoded(BLUE)]}
     (answer,) = ask(handler, context, {"id": "seven", "inputs": [tensor]})
-    label, probabilities = answer.pop("outputs")
+    label, probabilities, classes = answer.pop("outputs")
     assert answer == {"model_name": "tiny", "model_version": handler.manifest.version, "id": "seven"}
     assert label == {"name": "label", "datatype": "BYTES", "shape": [2], "data": ["red", "blue"]}
     assert (probabilities["shape"], probabilities["datatype"]) == ([2, 3], "FP32")
+    assert classes == {"name": "classes", "datatype": "BYTES", "shape": [3], "data": ["blue", "grün", "red"]}
     assert np.reshape(probabilities["data"], (2, 3)).argmax(axis=1).tolist() == [2, 0]
 
 
 def test_version_2_errors_are_texts(handler: ImageHandler, context: WorkerContext) -> None:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(GIF)]}
     (answer,) = ask(handler, context, {"inputs": [tensor]})
-    assert answer == {"error": "picture 0: this is GIF; expected JPEG, PNG, WebP or BMP"}
+    assert answer == {"error": "picture 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
     assert context.statuses[0][0] == 415
 
 

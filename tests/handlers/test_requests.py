@@ -61,12 +61,12 @@ def test_version_2_takes_the_outputs_asked_for() -> None:
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        ({}, (422, "missing_file", "send its bytes, or a form with one part named data")),
-        ({"picture": PICTURE}, (422, "missing_file", "a form with one part named data")),
+        ({}, (422, "missing_file", "send bytes as image/jpeg")),
+        ({"picture": PICTURE}, (422, "missing_file", "JSON as application/json")),
         ({"data": PICTURE, "file": PICTURE}, (422, "too_many_files", "one picture")),
         ({"body": b'{"b64": '}, (400, "malformed_json", "begins like JSON")),
         ({"body": b"[" * 100_000}, (400, "malformed_json", "begins like JSON")),
-        ({"body": "not base64!"}, (400, "malformed_base64", "not base64")),
+        ({"body": {"instances": ["not base64!"]}}, (400, "malformed_base64", "not base64")),
         ({"body": {"b64": "grün"}}, (400, "malformed_base64", "not base64")),
         ({"body": {"leaf": TEXT}}, (422, "missing_file", '{"b64": "/9j/4AAQ…"}')),
         ({"body": 7}, (422, "missing_file", "no picture in the JSON")),
@@ -87,6 +87,11 @@ def test_a_wrong_request_says_what_was_expected(parts: dict[str, Any], expected:
     assert error is not None
     assert (error.status, error.code) == expected[:2]
     assert expected[2] in error.message
+
+
+def test_a_text_file_is_left_to_the_decoder() -> None:
+    request = read_request({"data": "Notes of Monday"})
+    assert (request.pictures, request.error) == ((b"Notes of Monday",), None)
 
 
 def test_a_wrong_version_2_request_is_still_one() -> None:

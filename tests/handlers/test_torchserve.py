@@ -106,6 +106,18 @@ def test_every_form_gets_the_same_answer(http: httpx.Client, red_jpeg: bytes) ->
     assert all(answer.json() == answers[0].json() for answer in answers)
 
 
+def test_a_text_file_is_no_picture(http: httpx.Client) -> None:
+    answer = http.post("/predictions/tiny", files={"data": ("notes.txt", b"Notes of Monday, rain.", "text/plain")})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_type")
+
+
+def test_json_without_its_content_type_says_so(http: httpx.Client, red_jpeg: bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = http.post("/predictions/tiny", content=f'{{"b64": "{encoded(red_jpeg)}"}}', headers=headers)
+    assert answer.status_code == 422
+    assert "JSON as application/json" in answer.json()["error"]["message"]
+
+
 def test_kserve_version_1(http: httpx.Client, red_jpeg: bytes) -> None:
     body = {"instances": [{"data": encoded(red_jpeg)}, encoded(ODD_PICTURES["palette"])]}
     answer = http.post("/v1/models/tiny:predict", json=body).json()
