@@ -54,9 +54,7 @@ def _find_body(parts: Mapping[str, Any]) -> Any:
     """The part that holds the picture or the JSON; JSON is decoded where TorchServe has not done so."""
     present = [name for name in PARTS if name in parts]
     if not present:
-        message = (
-            "no picture; send bytes as image/jpeg, JSON as application/json, or a form with one part named data"
-        )
+        message = "no picture; send bytes as image/jpeg, JSON as application/json, or a form with one part named data"
         raise RequestError(422, "missing_file", message)
     if len(present) > 1:
         raise RequestError(422, "too_many_files", "this route answers for one picture; send one request for each")
