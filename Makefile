@@ -45,11 +45,17 @@ OUT =
 # TorchServe.
 ENGINE =
 MANAGEMENT =
+# Load tests.
+TARGET =
+PROTOCOL =
+IMAGES =
+A =
+B =
 # Anything else the command understands, as it is: ARGS="--seed 1".
 ARGS =
 
 # Values reach the commands through the environment: paths may hold spaces, quotes and apostrophes.
-export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE
+export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
@@ -60,7 +66,8 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop bench-session bench-torchserve \
+.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop \
+	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow lock clean
 
 help: ## List every target
@@ -102,11 +109,33 @@ torchserve: $(STAMP) ## Start TorchServe with the archive of RUN=name on port 80
 torchserve-stop: $(STAMP) ## Stop TorchServe
 	$(PY) -m handlers.launcher stop
 
+BENCH_OPTIONS = $(call option,TARGET,target) $(call option,PROTOCOL,protocol) $(call option,IMAGES,images) \
+	$(call option,OUT,out) $(ARGS)
+
+bench: $(STAMP) ## Load-test RUN=name on every server, or TARGET=http://… PROTOCOL=predict or torchserve; IMAGES OUT
+	$(PY) -m benchmarks --bundle $(bundle) $(BENCH_OPTIONS)
+
+bench-quick: $(STAMP) ## The same in under three minutes
+	$(PY) -m benchmarks --bundle $(bundle) --quick $(BENCH_OPTIONS)
+
+PEERS_STAMP := .venv-peers/.installed
+
+$(PEERS_STAMP): requirements/peers.txt
+	echo "Installing the peers into .venv-peers (6 GB)"
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+PEERS = lean torchscript onnx image_classifier flask fastapi litserve bentoml ray
+
+bench-peers: $(STAMP) $(PEERS_STAMP) ## The same for what a user might pick instead: Flask, FastAPI, LitServe, BentoML, Ray Serve …
+	$(PY) -m benchmarks --bundle $(bundle) --servers $(PEERS) $(BENCH_OPTIONS)
+
+bench-compare: $(STAMP) ## Results folders A=before and B=after side by side; fails if B is worse
+	$(PY) -m benchmarks.compare --a "$$A" --b "$$B" $(ARGS)
+
 bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
 	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)
-
-bench-torchserve: $(STAMP) ## Images/s, latency, start and memory of RUN=name in TorchServe, beside its own image_classifier
-	$(PY) -m benchmarks.torchserve --bundle $(bundle) $(ARGS)
 
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .

@@ -10,6 +10,7 @@ LOCKS = {
     "gpu": ["gpu", "serve", "train", "export", "torchserve", "dev"],
     "serve-cpu": ["cpu", "serve"],
     "serve-gpu": ["gpu", "serve"],
+    "peers": ["peers"],
 }
 OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet"
 

@@ -87,7 +87,7 @@ def _add_predict(app: FastAPI, service: Service, config: ServeConfig) -> None:
         request: Request, top_k: Annotated[int, Query(ge=1, le=1000)] = config.top_k
     ) -> ImageAnswer | BatchAnswer:
         """Name what is in one picture (raw bytes, or a form with one `file`) or in several (a form with many)."""
-        results = await service.answer(await read_images(request, config), top_k)
+        results = await service.answer(await read_images(request, config), top_k, request.scope["timing"])
         if len(results) > 1:
             return BatchAnswer(
                 model=service.name, version=service.version, results=[_alone(result) for result in results]
@@ -115,7 +115,7 @@ def _add_torchserve(app: FastAPI, service: Service, config: ServeConfig) -> None
         pictures = await read_images(request, config)
         if len(pictures) > 1:
             raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
-        answer = _only(await service.answer(pictures, TORCHSERVE_TOP_K))
+        answer = _only(await service.answer(pictures, TORCHSERVE_TOP_K, request.scope["timing"]))
         return by_label(answer.predictions)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,20 @@ from contract.graph import Outputs
 from contract.request_error import RequestError
 
 
+class Answered(NamedTuple):
+    """One image's outputs (N = 1), and how they came about."""
+
+    outputs: Outputs
+    queue_s: float
+    inference_s: float
+    batch: int
+    """Images that were answered together."""
+
+
 @dataclass(frozen=True)
 class _Job:
     pixels: NDArray[np.uint8]
-    answer: "asyncio.Future[Outputs]"
+    answer: "asyncio.Future[Answered]"
     queued: float = field(default_factory=time.perf_counter)
 
 
@@ -43,8 +54,8 @@ class Batcher:
         """How many images wait."""
         return self._jobs.qsize()
 
-    def submit(self, images: Sequence[NDArray[np.uint8]]) -> "list[asyncio.Future[Outputs]]":
-        """Queue images, uint8 [H, W, 3] each, all or none; each future gives its own `Outputs` with N = 1.
+    def submit(self, images: Sequence[NDArray[np.uint8]]) -> "list[asyncio.Future[Answered]]":
+        """Queue images, uint8 [H, W, 3] each, all or none; each has a future of its own.
 
         Raises `RequestError` 429 when they don't fit in the queue.
         """
@@ -82,8 +93,8 @@ class Batcher:
                 if not job.answer.done():
                     job.answer.set_exception(error)
             return
-        self._last_batch_s = time.perf_counter() - started
-        self._on_batch([started - job.queued for job in batch], self._last_batch_s)
+        self._last_batch_s = taken = time.perf_counter() - started
+        self._on_batch([started - job.queued for job in batch], taken)
         for row, job in enumerate(batch):
             if not job.answer.done():
-                job.answer.set_result(outputs.rows(row, row + 1))
+                job.answer.set_result(Answered(outputs.rows(row, row + 1), started - job.queued, taken, len(batch)))

@@ -1,10 +1,12 @@
-"""What happens around every request: it is counted and timed, whatever becomes of it."""
+"""What happens around every request: it is counted and timed, whatever becomes of it, and says where its time went."""
 
 import time
 
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.metrics import ServerMetrics
+from serve.timing import Timing
 
 
 class CountRequests:
@@ -19,11 +21,14 @@ class CountRequests:
             await self.app(scope, receive, send)
             return
         started, status = time.perf_counter(), 500
+        scope["timing"] = timing = Timing()
 
         async def observe(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                value = timing.header(time.perf_counter() - started)
+                MutableHeaders(scope=message)["Server-Timing"] = value
             await send(message)
 
         try:

@@ -16,6 +16,7 @@ from runtime import Model
 from serve.batcher import Batcher
 from serve.config import ServeConfig
 from serve.metrics import ServerMetrics
+from serve.timing import Timing
 
 Pixels = NDArray[np.uint8]
 
@@ -45,16 +46,20 @@ class Service:
         self.metrics.waiting.set_function(lambda: self.batcher.waiting)
         self._decoders = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="decode")
 
-    async def answer(self, pictures: Sequence[bytes], k: int) -> list[ImageAnswer | ImageError]:
+    async def answer(self, pictures: Sequence[bytes], k: int, timing: Timing) -> list[ImageAnswer | ImageError]:
         """For each image file the `k` best classes, or what is wrong with it: a bad one fails alone.
 
-        Raises `RequestError` 429 when the queue is full.
+        `timing` takes the stages. Raises `RequestError` 429 when the queue is full.
         """
         self.batcher.require_room(len(pictures))  # before any of them costs its decoding
         loop = asyncio.get_running_loop()
+        started = time.perf_counter()
         decoded = await asyncio.gather(*(loop.run_in_executor(self._decoders, self._decode, data) for data in pictures))
+        decode_s = time.perf_counter() - started
         good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
-        outputs = iter(await asyncio.gather(*self.batcher.submit(good)))
+        answered = await asyncio.gather(*self.batcher.submit(good))
+        timing.note(decode_s, answered)
+        outputs = iter(entry.outputs for entry in answered)
         return [item if isinstance(item, ImageError) else self._name(next(outputs), k) for item in decoded]
 
     def _name(self, outputs: Outputs, k: int) -> ImageAnswer:

@@ -92,15 +92,20 @@ def test_help_lists_every_target() -> None:
     assert described == targets()
 
 
+ENGINES = {"cpu": {"onnxruntime"}, "gpu": {"onnxruntime-gpu"}, "peers": set()}
+
+
 def test_lock_files_pin_hashes_and_name_no_registry() -> None:
     locks = sorted((REPOSITORY / "requirements").glob("*.txt"))
-    assert [path.stem for path in locks] == ["cpu", "gpu", "serve-cpu", "serve-gpu"]
+    assert [path.stem for path in locks] == ["cpu", "gpu", "peers", "serve-cpu", "serve-gpu"]
     for path in locks:
         text = path.read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") > text.count("==")
-        assert "onnxruntime-gpu==" in text if "gpu" in path.stem else "onnxruntime==" in text
-        assert ("onnxruntime-gpu==" in text) != ("onnxruntime==" in text)
+        engines = {name for name in ("onnxruntime", "onnxruntime-gpu") if f"\n{name}==" in text}
+        assert engines == (
+            {"peers": set(), "gpu": {"onnxruntime-gpu"}}.get(path.stem.removeprefix("serve-"), {"onnxruntime"})
+        )
 
 
 def test_serving_locks_hold_no_torch() -> None:

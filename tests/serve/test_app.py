@@ -49,6 +49,18 @@ def test_predict_answers_for_raw_bytes(client: httpx.Client, red_jpeg: bytes, co
     assert raw.json() == client.post("/predict", files=pictures(red_jpeg)).json()
 
 
+STAGES = re.compile(r"decode;dur=[\d.]+, queue;dur=[\d.]+, inference;dur=[\d.]+, total;dur=[\d.]+, batch;desc=\"1\"")
+
+
+def test_every_answer_says_where_its_time_went(client: httpx.Client, red_jpeg: bytes) -> None:
+    for route in ("/predict", "/predictions/tiny"):
+        assert STAGES.fullmatch(client.post(route, content=red_jpeg).headers["Server-Timing"])
+    assert re.fullmatch(
+        r"decode;dur=[\d.]+, total;dur=[\d.]+", client.post("/predict", content=b"").headers["Server-Timing"]
+    )
+    assert re.fullmatch(r"total;dur=[\d.]+", client.get("/ping").headers["Server-Timing"])
+
+
 def test_predict_takes_the_forms_type_in_any_case(client: httpx.Client, red_jpeg: bytes) -> None:
     form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + red_jpeg + b"\r\n--b--\r\n"
     response = client.post("/predict", content=form, headers={"Content-Type": "Multipart/Form-Data; boundary=b"})

@@ -60,7 +60,7 @@ def test_a_lone_image_starts_at_once_and_others_gather_meanwhile() -> None:
             await busy(session, 1)
             rest = batcher.submit([image(value) for value in range(2, 8)])
             session.gate.release(3)
-            answers = [outputs.logits[0, 0] for outputs in await asyncio.gather(*first, *rest)]
+            answers = [entry.outputs.logits[0, 0] for entry in await asyncio.gather(*first, *rest)]
         assert answers == [1, 2, 3, 4, 5, 6, 7]
         assert session.batches == [1, 4, 2]
 
@@ -91,7 +91,7 @@ def test_a_crash_fails_its_batch_and_the_next_one_is_answered() -> None:
         async with running(session) as batcher:
             with pytest.raises(RuntimeError, match="session crashed"):
                 await batcher.submit([image(13)])[0]
-            assert (await batcher.submit([image(5)])[0]).logits[0, 0] == 5
+            assert (await batcher.submit([image(5)])[0]).outputs.logits[0, 0] == 5
 
     asyncio.run(scenario())
 

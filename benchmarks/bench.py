@@ -1,0 +1,126 @@
+"""The path of a load test: corpora and ceilings -> each server under each load -> rows, kept as they come -> report."""
+
+import os
+import platform
+import tempfile
+import time
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+
+import psutil
+
+from benchmarks.ceiling import ceiling
+from benchmarks.config import BenchConfig
+from benchmarks.corpus import read_corpus
+from benchmarks.corpus_writer import write_corpus
+from benchmarks.peers import PEERS, image_classifier, peer
+from benchmarks.protocols import PROTOCOLS, is_right
+from benchmarks.record import Record, settings_of
+from benchmarks.report import write_report
+from benchmarks.scenarios import INPUTS, MIXED, SIZED, Load, goodput, overloads, rates, soak, sweep, warm_up
+from benchmarks.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
+from contract import Manifest
+from runtime import load_model
+
+BATCH = 8
+VERSIONED = ("aiohttp", "fastapi", "numpy", "onnxruntime", "pillow", "torch", "torchserve", "uvicorn")
+STARTERS: dict[str, Starter] = {
+    "lean": lean,
+    "torchscript": torchserve("torchscript"),
+    "onnx": torchserve("onnx"),
+    "image_classifier": image_classifier,
+    **{name: peer(name) for name in PEERS},
+}
+
+
+def bench(config: BenchConfig) -> None:
+    """Measure everything. What was measured is kept, whatever happens on the way."""
+    settings = config.effective
+    record = Record(settings_of(settings), describe_machine(Manifest.read(settings.bundle)))
+    if settings.target:
+        check_reachable(settings.target)
+    print(f"Results go to {settings.folder}", flush=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+            folder = Path(temporary)
+            corpora = prepare(settings, record, folder)
+            for starter in starters(settings):
+                measure_server(settings, starter, folder, corpora, record)
+        record.complete = True
+    finally:
+        if record.rows:
+            record.write(settings.folder)
+            write_report(record, settings.folder)
+            print(f"wrote {settings.folder / 'report.html'}", flush=True)
+
+
+def prepare(settings: BenchConfig, record: Record, folder: Path) -> dict[str, Path]:
+    """Write the corpora and measure the ceilings, while nothing else runs; returns the corpora's folders by input."""
+    model = load_model(settings.bundle, max_batch=BATCH)
+    corpora = {name: folder / name.replace(" ", "-") for name in INPUTS}
+    write_corpus(model, settings.bundle, settings.images, corpora[MIXED], mixed=True)
+    write_corpus(model, settings.bundle, settings.images, corpora[SIZED], mixed=False)
+    for name, corpus in corpora.items():
+        record.ceilings[name] = ceiling(model, corpus, BATCH, settings.seconds)
+        print(f"in process, {name}: {record.ceilings[name]:.1f} images/s", flush=True)
+    return corpora
+
+
+def starters(settings: BenchConfig) -> list[Starter]:
+    """What to measure, one after the other."""
+    if settings.target:
+        return [existing(settings.target, settings.protocol)]
+    return [STARTERS[name] for name in settings.servers]
+
+
+def measure_server(
+    settings: BenchConfig, starter: Starter, folder: Path, corpora: dict[str, Path], record: Record
+) -> None:
+    """Start a server, load it in every way, and stop it."""
+    model = Manifest.read(settings.bundle).name
+    with starter(settings.bundle, model, folder) as target:
+        check_answer(target, corpora[MIXED], record)
+        load = Load(settings, target, folder, corpora, record.ceilings)
+        warm_up(load)
+        capacity = 0.0
+        for row in sweep(load):
+            record.add(row, settings.folder)
+            capacity = max(capacity, row.images_s if row.case.input == MIXED else 0)
+        if not capacity:
+            raise TargetError(f"{target.name} gave no right answer; is it another model than {settings.bundle}?")
+        for row in chain(rates(load, capacity), goodput(load, capacity), overloads(load, capacity), soak(load)):
+            record.add(row, settings.folder)
+
+
+def check_answer(target: Target, corpus: Path, record: Record) -> None:
+    """The first answer: note when it came. Raises `TargetError` if it is not the bundle's."""
+    entry = read_corpus(corpus)[0]
+    answer = target.first_answer((corpus / entry.file).read_bytes())
+    if target.ready_s is not None:
+        first_s = time.perf_counter() - target.started
+        record.cold_starts[target.name] = {"ready": target.ready_s, "first answer": first_s}
+    if not is_right(PROTOCOLS[target.protocol], answer.content, entry.answer, target.tolerance):
+        said = answer.text[:200].replace("\n", " ")
+        raise TargetError(f"{target.url} answers {said}; the bundle's model says {entry.answer}: is it another model?")
+
+
+def describe_machine(manifest: Manifest) -> dict[str, str]:
+    """What the figures depend on."""
+    return {
+        "processor": processor(),
+        "cores": str(os.cpu_count()),
+        "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": ", ".join(f"{name} {version(name)}" for name in VERSIONED),
+        "model": f"{manifest.architecture}, {manifest.image.size} px, version {manifest.version}",
+        "clients": "on the same machine",
+    }
+
+
+def processor() -> str:
+    """The processor's name, where Linux says it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or "unknown"

@@ -1,0 +1,173 @@
+"""A bundle in, a running server out: started as a user starts it, and stopped until nothing of it is left."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks.protocols import PROTOCOLS, TOLERANCE, ProtocolName
+from contract import UserError
+
+ROOT = Path(__file__).parent.parent
+TORCHSERVE_PORTS = 5
+
+
+class TargetError(UserError):
+    """The server to measure can't be started or does not answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A server that answers."""
+
+    name: str
+    base: str
+    model: str
+    protocol: ProtocolName
+    pid: int | None = None
+    """Its first process, where it runs on this machine and was started here."""
+    started: float = 0
+    """When its start began, by time.perf_counter."""
+    ready_s: float | None = None
+    """From start until it said that it is ready."""
+    tolerance: float = TOLERANCE
+    """How far its probabilities may be from the bundle's: a baseline prepares pictures in its own way."""
+
+    @property
+    def url(self) -> str:
+        """Where it takes pictures."""
+        return PROTOCOLS[self.protocol].url(self.base, self.model)
+
+    def first_answer(self, picture: bytes) -> httpx.Response:
+        """Ask once. Raises `TargetError` unless there is an answer with status 200."""
+        field = PROTOCOLS[self.protocol].field
+        body: dict[str, Any] = {"content": picture, "headers": {"Content-Type": "image/jpeg"}}
+        if field:
+            body = {"files": {field: ("picture.jpg", picture, "image/jpeg")}}
+        try:
+            answer = httpx.post(self.url, timeout=120, **body)
+        except httpx.HTTPError as error:
+            raise TargetError(f"{self.url} does not answer ({error}); is the server running?") from error
+        if answer.status_code != 200:
+            said = answer.text[:200].replace("\n", " ")
+            raise TargetError(f"{self.url} answers {answer.status_code}: {said}; check MODEL and PROTOCOL")
+        return answer
+
+
+Starter = Callable[[Path, str, Path], AbstractContextManager[Target]]
+"""Starts a server of a bundle whose model has that name; the second folder is for its files."""
+
+
+@contextmanager
+def lean(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
+    """The lean ONNX Runtime server with its defaults."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "serve", "--bundle", str(bundle.resolve()), "--port", "0"]
+    with (folder / "serve.log").open("wb") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            base = _wait_for_address(process, folder / "serve.log")
+            ready_s = time.perf_counter() - started
+            yield Target(
+                name="lean",
+                base=base,
+                model=model,
+                protocol="predict",
+                pid=process.pid,
+                started=started,
+                ready_s=ready_s,
+            )
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def _wait_for_address(process: "subprocess.Popen[str]", log: Path) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := re.match(r"Ready: (http://[\d.:]+)/", line):
+            return found[1]
+    raise TargetError(f"the server did not start: {log.read_text(errors='replace').strip()}")
+
+
+def torchserve(engine: str) -> Starter:
+    """TorchServe on an archive of the bundle, as `make archive torchserve` starts it."""
+
+    @contextmanager
+    def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
+        store = folder / f"store-{engine}"
+        _run("export.archive", "--bundle", str(bundle.resolve()), "--engine", engine, "--store", str(store))
+        with launched(f"torchserve {engine}", store, model, folder) as target:
+            yield target
+
+    return start
+
+
+@contextmanager
+def launched(name: str, store: Path, model: str, folder: Path, tolerance: float = TOLERANCE) -> Iterator[Target]:
+    """TorchServe on an archive, on free ports and with its files in `folder`, apart from any other on this machine."""
+    port = free_ports(TORCHSERVE_PORTS)
+    places = {"TMPDIR": str(folder), "TEMP": str(folder), "PYTHONPATH": str(ROOT)}
+    started = time.perf_counter()
+    options = ["--name", model, "--store", str(store.resolve()), "--port", str(port)]
+    try:
+        _run("handlers.launcher", "start", *options, folder=folder, environment=places)
+        pid = int((folder / ".model_server.pid").read_text())
+        yield Target(
+            name=name,
+            base=f"http://127.0.0.1:{port}",
+            model=model,
+            protocol="torchserve",
+            pid=pid,
+            started=started,
+            ready_s=time.perf_counter() - started,
+            tolerance=tolerance,
+        )
+    finally:
+        _run("handlers.launcher", "stop", folder=folder, environment=places)
+
+
+def _run(module: str, *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+    command = [sys.executable, "-m", module, *arguments]
+    surroundings = {**os.environ, **(environment or {})}
+    result = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise TargetError(f"{module} failed: {result.stderr.strip() or result.stdout.strip()}")
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row on loopback."""
+    for first in range(20_000, 60_000, count):
+        with contextlib.suppress(OSError), ExitStack() as held:
+            for port in range(first, first + count):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first
+    raise TargetError("there are no free ports on this machine")
+
+
+def check_reachable(base: str) -> None:
+    """Find out that nobody is there before minutes are spent on preparing. Raises `TargetError`."""
+    try:
+        httpx.get(base, timeout=10)
+    except httpx.HTTPError as error:
+        raise TargetError(f"{base} does not answer ({error}); is the server running?") from error
+
+
+def existing(base: str, protocol: ProtocolName) -> Starter:
+    """A server that runs already, here or elsewhere; nothing is known of its processes."""
+
+    @contextmanager
+    def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
+        yield Target(name=base, base=base, model=model, protocol=protocol)
+
+    return start

@@ -1,0 +1,66 @@
+"""Rows in, what they mean out: sentences for people who have not followed every column."""
+
+from collections.abc import Sequence
+
+from benchmarks.record import Record
+from benchmarks.rows import Row
+
+
+def conclusions(record: Record) -> list[str]:
+    """What was found, the most important first."""
+    rows = record.rows
+    servers = list(dict.fromkeys(row.case.server for row in rows))
+    sentences = [sentence for server in servers for sentence in of_server(server, rows)]
+    if not record.complete:
+        sentences.append("The test was interrupted: what stands here was measured, the rest was not.")
+    bound = [row for row in rows if row.generator_bound]
+    if bound:
+        sentences.append(
+            f"In {len(bound)} rows the load generator was too slow; their rates are no throughput of the server."
+        )
+    unsteady = sum(not row.steady for row in rows if row.case.scenario == "sweep")
+    if unsteady:
+        sentences.append(f"{unsteady} rows of the sweep were not steady: rate or latency moved by more than 10 %.")
+    return sentences
+
+
+def of_server(server: str, rows: Sequence[Row]) -> list[str]:
+    """What one server carries, what it does beyond, and whether it was ever wrong."""
+    own = [row for row in rows if row.case.server == server]
+    sweep = [
+        row for row in own if row.case.scenario == "sweep" and row.case.input == "mixed" and not row.generator_bound
+    ]
+    sentences = []
+    if sweep:
+        best = max(sweep, key=lambda row: row.images_s)
+        others = [best_of(rows, name) for name in dict.fromkeys(row.case.server for row in rows) if name != server]
+        ratios = [f"{best.images_s / other.images_s:.1f} times {other.case.server}" for other in others if other]
+        beside = f"; {', '.join(ratios)}" if ratios else ""
+        sentences.append(
+            f"{server} answers {best.images_s:.1f} images/s with {best.case.load}, "
+            f"{best.of_ceiling:.0%} of what the same code reaches in process{beside}."
+        )
+    for row in own:
+        if row.case.scenario == "goodput":
+            sentences.append(f"{server}, {row.case.load}: {row.note}.")
+        if row.case.scenario == "overload":
+            shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
+            sentences.append(
+                f"{server} at {row.case.load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed, "
+                f"{row.timeout + row.error} unanswered or broken; {row.note}."
+            )
+        if row.case.scenario == "soak":
+            sentences.append(f"{server} under load for long: {row.note}.")
+    wrong = sum(row.wrong for row in own)
+    checked = sum(row.ok + row.wrong for row in own)
+    sentences.append(f"{server} gave {wrong} wrong answers of {checked} that were checked.")
+    return sentences
+
+
+def best_of(rows: Sequence[Row], server: str) -> Row | None:
+    """The row of the sweep with the highest rate."""
+    own = [
+        row for row in rows if row.case.server == server and row.case.scenario == "sweep" and row.case.input == "mixed"
+    ]
+    found = [row for row in own if row.images_s and not row.generator_bound]
+    return max(found, key=lambda row: row.images_s) if found else None

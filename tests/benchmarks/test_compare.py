@@ -1,0 +1,93 @@
+"""Two results, made to differ by known amounts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.compare import CompareConfig, RegressionError, changes_between, compare, judge
+from benchmarks.record import Record, read_record
+from benchmarks.rows import Case, Row, summarise
+from benchmarks.samples import DTYPE, Samples
+from contract import UsageError
+
+CLOSED = Case(server="lean", scenario="sweep", loop="closed", load="8 clients", input="mixed")
+OPEN = replace(CLOSED, scenario="rate", loop="open", load="50% of capacity")
+
+
+def samples(rate: float, latency_s: float, seconds: float = 10) -> Samples:
+    rows = np.zeros(int(rate * seconds), DTYPE)
+    rows["due"] = rows["sent"] = np.linspace(0, seconds - latency_s - 0.01, len(rows))
+    rows["done"] = rows["due"] + latency_s
+    return Samples(rows, seconds, 0.1)
+
+
+def row(case: Case, rates: Sequence[float], latency_s: float = 0.1) -> Row:
+    return summarise(case, [samples(rate, latency_s) for rate in rates], [], ceiling=100)
+
+
+def record(*rows: Row) -> Record:
+    return Record(settings={}, machine={"cores": "2"}, rows=list(rows), ceilings={"mixed": 100})
+
+
+def test_a_row_says_what_the_samples_say() -> None:
+    made = row(CLOSED, [20, 20, 20])
+    assert (made.images_s, made.of_ceiling, made.ok) == (20, 0.2, 600)
+    assert made.p50 == pytest.approx(100)
+    assert made.p999 is None
+    assert made.steady
+    assert not made.generator_bound
+
+
+def test_a_busy_or_late_generator_is_said_to_be() -> None:
+    busy = replace(samples(20, 0.1), generator_cpu=0.95)
+    assert summarise(CLOSED, [busy], [], 100).generator_bound
+    late = samples(20, 0.2)
+    late.rows["sent"] += 0.1
+    assert summarise(OPEN, [late], [], 100).generator_bound
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([10.0, 10.1, 9.9], [10.5, 10.6, 10.4], "noise"),  # within the threshold
+        ([10.0, 10.1, 9.9], [8.0, 8.1, 7.9], "worse"),
+        ([10.0, 10.1, 9.9], [13.0, 13.1, 12.9], "better"),
+        ([10.0, 14.0, 6.0], [8.0, 11.0, 5.0], "noise"),  # the intervals overlap
+        ([10.0], [8.0], "worse"),  # without repeats the threshold decides
+    ],
+)
+def test_noise_is_told_from_change(before: list[float], after: list[float], expected: str) -> None:
+    assert judge(before, after, 0.1, more_is_better=True) == expected
+    inverse = {"noise": "noise", "worse": "better", "better": "worse"}
+    assert judge(before, after, 0.1, more_is_better=False) == inverse[expected]
+
+
+def test_closed_loops_compare_rates_and_open_ones_latencies() -> None:
+    before = record(row(CLOSED, [20, 20, 20]), row(OPEN, [10, 10, 10], latency_s=0.1))
+    after = record(row(CLOSED, [30, 30, 30]), row(OPEN, [10, 10, 10], latency_s=0.2))
+    rate, latency = changes_between(before, after, 0.1)
+    assert (rate.figure, rate.verdict, latency.figure, latency.verdict) == ("images/s", "better", "p50 ms", "worse")
+    assert (rate.ratio, latency.ratio) == pytest.approx((1.5, 2))
+
+
+def test_a_regression_is_an_error_and_an_improvement_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(row(CLOSED, [20, 20, 20])).write(tmp_path / "slow")
+    record(row(CLOSED, [30, 30, 30])).write(tmp_path / "fast")
+    compare(CompareConfig(a=tmp_path / "slow", b=tmp_path / "fast"))
+    assert "better" in capsys.readouterr().out
+    with pytest.raises(RegressionError, match="1 of 1 figures are more than 10% worse"):
+        compare(CompareConfig(a=tmp_path / "fast", b=tmp_path / "slow"))
+
+
+def test_a_record_survives_the_disk(tmp_path: Path) -> None:
+    made = record(row(CLOSED, [20, 20, 20]), row(OPEN, [10]))
+    made.write(tmp_path)
+    assert read_record(tmp_path) == made
+
+
+def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"is no folder of results .*; give one that make bench wrote"):
+        read_record(tmp_path)
