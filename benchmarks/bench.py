@@ -45,14 +45,19 @@ def bench(config: BenchConfig) -> None:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             folder = Path(temporary)
             corpora = prepare(settings, record, folder)
-            for starter in starters(settings):
-                measure_server(settings, starter, folder, corpora, record)
-        record.complete = True
+            for name, starter in starters(settings).items():
+                try:
+                    measure_server(settings, starter, folder, corpora, record)
+                except TargetError as error:  # the others are measured all the same
+                    record.failures[name] = str(error)
+        record.complete = not record.failures
     finally:
         if record.rows:
             record.write(settings.folder)
             write_report(record, settings.folder)
             print(f"wrote {settings.folder / 'report.html'}", flush=True)
+    if record.failures:
+        raise TargetError("; ".join(f"{name}: {why}" for name, why in record.failures.items()))
 
 
 def prepare(settings: BenchConfig, record: Record, folder: Path) -> dict[str, Path]:
@@ -67,11 +72,11 @@ def prepare(settings: BenchConfig, record: Record, folder: Path) -> dict[str, Pa
     return corpora
 
 
-def starters(settings: BenchConfig) -> list[Starter]:
-    """What to measure, one after the other."""
+def starters(settings: BenchConfig) -> dict[str, Starter]:
+    """What to measure, one after the other, by name."""
     if settings.target:
-        return [existing(settings.target, settings.protocol)]
-    return [STARTERS[name] for name in settings.servers]
+        return {settings.target: existing(settings.target, settings.protocol)}
+    return {name: STARTERS[name] for name in settings.servers}
 
 
 def measure_server(
@@ -83,13 +88,14 @@ def measure_server(
         check_answer(target, corpora[MIXED], record)
         load = Load(settings, target, folder, corpora, record.ceilings)
         warm_up(load)
-        capacity = 0.0
+        capacity = dict.fromkeys(INPUTS, 0.0)
         for row in sweep(load):
             record.add(row, settings.folder)
-            capacity = max(capacity, row.images_s if row.case.input == MIXED else 0)
-        if not capacity:
-            raise TargetError(f"{target.name} gave no right answer; is it another model than {settings.bundle}?")
-        for row in chain(rates(load, capacity), goodput(load, capacity), overloads(load, capacity), soak(load)):
+            capacity[row.case.input] = max(capacity[row.case.input], row.images_s)
+        if not all(capacity.values()):
+            raise TargetError(f"{target.name} gave no right answer; is it the model of this bundle?")
+        opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
+        for row in chain(opened, soak(load)):
             record.add(row, settings.folder)
 
 

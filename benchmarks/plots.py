@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from benchmarks.rows import Row
 
@@ -46,6 +47,7 @@ def draw_throughput(axes: Axes, rows: Sequence[Row], ceiling: float) -> None:
         xscale="log",
         ylim=(0, None),
     )
+    _clients_axis(axes, rows)
     axes.legend()
     axes.grid(alpha=0.3)
 
@@ -59,8 +61,10 @@ def draw_latency(axes: Axes, rows: Sequence[Row]) -> None:
         )
         tail = [row for row in own if row.p99 is not None]
         where, values = [clients_of(row) for row in tail], [row.p99 or 0 for row in tail]
-        axes.plot(where, values, color=line.get_color(), linestyle="--", marker="v", label=f"{server} p99")
-    axes.set(xlabel="clients (closed loop)", ylabel="ms", title="Latency", xscale="log", yscale="log")
+        if tail:
+            axes.plot(where, values, color=line.get_color(), linestyle="--", marker="v", label=f"{server} p99")
+    axes.set(xlabel="clients (closed loop)", ylabel="ms", title="Latency", yscale="log")
+    _clients_axis(axes, rows)
     axes.legend()
     axes.grid(alpha=0.3)
 
@@ -76,7 +80,7 @@ def draw_outcomes(axes: Axes, rows: Sequence[Row]) -> None:
         axes.barh(names, shares, left=left, color=colour, label=outcome)
         left = [before + share for before, share in zip(left, shares, strict=True)]
     axes.invert_yaxis()
-    axes.set(xlabel="% of requests", title="What became of requests that did not wait for each other")
+    axes.set(xlabel="% of requests", title="What became of the requests of open loops")
     axes.legend(ncols=len(colours), loc="upper center", bbox_to_anchor=(0.4, -0.15))
 
 
@@ -91,6 +95,13 @@ def draw_stages(axes: Axes, rows: Sequence[Row]) -> None:
     axes.invert_yaxis()
     axes.set(xlabel="ms, medians", title="Where the time goes inside the server")
     axes.legend()
+
+
+def _clients_axis(axes: Axes, rows: Sequence[Row]) -> None:
+    ticks = sorted({clients_of(row) for row in rows})
+    axes.set_xscale("log")
+    axes.set_xticks(ticks, [str(tick) for tick in ticks], minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def clients_of(row: Row) -> int:

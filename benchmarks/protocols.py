@@ -30,7 +30,7 @@ def _read_predict(body: Any) -> Mapping[str, float]:
 
 
 def _read_by_label(body: Any) -> Mapping[str, float]:
-    return dict(body)
+    return dict(body[0] if isinstance(body, list) else body)  # BentoML answers with a list of one
 
 
 PROTOCOLS: Mapping[ProtocolName, Protocol] = {

@@ -24,6 +24,8 @@ class Record:
     cold_starts: dict[str, dict[str, float]] = field(default_factory=dict)
     """Seconds from process start to `ready` and to the `first answer`, by server."""
     rows: list[Row] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    """Why a server was not measured to the end, by server."""
     complete: bool = False
 
     def add(self, row: Row, folder: Path) -> None:

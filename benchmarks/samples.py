@@ -68,8 +68,16 @@ class Samples:
 
     @property
     def throughput(self) -> float:
-        """Right answers per second that came within the measurement's time."""
-        return float(np.sum(self.answered["done"] <= self.seconds)) / self.seconds
+        """Right answers per second, between two answers and not between two moments.
+
+        Answers come in batches, and at the beginning there are none: the clock starts with the answer to the last
+        request that was under way when the first answer came.
+        """
+        done = np.sort(self.answered["done"][self.answered["done"] <= self.seconds])
+        under_way = int(np.sum(self.rows["sent"] <= done[0])) if len(done) else 0
+        if len(done) <= 2 * under_way:  # too few to leave any out
+            return len(done) / self.seconds
+        return float((len(done) - under_way) / (done[-1] - done[under_way - 1]))
 
     def between(self, begin: float, end: float) -> "Samples":
         """The requests that were due from `begin` to `end`, as a measurement of their own."""

@@ -108,7 +108,8 @@ def sweep(load: Load) -> Iterator[Row]:
     for input in INPUTS:
         for clients in load.config.clients:
             done = [load.closed(input, load.config.seconds, clients) for _ in range(load.config.repeats)]
-            yield load.row(load.case("closed", "sweep", f"{clients} clients", input), done)
+            named = f"{clients} client{'s' if clients > 1 else ''}"
+            yield load.row(load.case("closed", "sweep", named, input), done)
 
 
 def rates(load: Load, capacity: float) -> Iterator[Row]:

@@ -11,6 +11,7 @@ def conclusions(record: Record) -> list[str]:
     rows = record.rows
     servers = list(dict.fromkeys(row.case.server for row in rows))
     sentences = [sentence for server in servers for sentence in of_server(server, rows)]
+    sentences += [f"{name} was not measured to the end: {why}" for name, why in record.failures.items()]
     if not record.complete:
         sentences.append("The test was interrupted: what stands here was measured, the rest was not.")
     bound = [row for row in rows if row.generator_bound]
@@ -33,12 +34,13 @@ def of_server(server: str, rows: Sequence[Row]) -> list[str]:
     sentences = []
     if sweep:
         best = max(sweep, key=lambda row: row.images_s)
-        others = [best_of(rows, name) for name in dict.fromkeys(row.case.server for row in rows) if name != server]
-        ratios = [f"{best.images_s / other.images_s:.1f} times {other.case.server}" for other in others if other]
-        beside = f"; {', '.join(ratios)}" if ratios else ""
+        first = best_of(rows, rows[0].case.server)
+        beside = ""
+        if first and first.case.server != server:
+            beside = f", and {best.images_s / first.images_s:.2f} times what {first.case.server} answers"
         sentences.append(
             f"{server} answers {best.images_s:.1f} images/s with {best.case.load}, "
-            f"{best.of_ceiling:.0%} of what the same code reaches in process{beside}."
+            f"{best.of_ceiling:.0%} of what our code reaches in process{beside}."
         )
     for row in own:
         if row.case.scenario == "goodput":

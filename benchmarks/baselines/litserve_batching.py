@@ -6,7 +6,7 @@ from typing import Any
 
 import litserve as ls
 from classifier import Classifier
-from fastapi import UploadFile
+from fastapi import Request
 from torch import Tensor
 
 BUNDLE, PORT = Path(sys.argv[1]), int(sys.argv[2])
@@ -19,7 +19,7 @@ class ClassifierAPI(ls.LitAPI):
         """Load in the worker's process."""
         self.classifier = Classifier(BUNDLE)
 
-    def decode_request(self, request: dict[str, UploadFile], **_: Any) -> Tensor:
+    def decode_request(self, request: Request, **_: Any) -> Tensor:
         """The picture in the form."""
         return self.classifier.prepare(request["file"].file.read())
 
