@@ -12,7 +12,7 @@ def conclusions(record: Record) -> list[str]:
     servers = list(dict.fromkeys(row.case.server for row in rows))
     sentences = [sentence for server in servers for sentence in of_server(server, rows)]
     sentences += [f"{name} was not measured to the end: {why}" for name, why in record.failures.items()]
-    if not record.complete:
+    if not record.complete and not record.failures:
         sentences.append("The test was interrupted: what stands here was measured, the rest was not.")
     bound = [row for row in rows if row.generator_bound]
     if bound:

@@ -1,5 +1,6 @@
 """Ray Serve with `@serve.batch`, as its documentation shows it."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,8 @@ from starlette.requests import Request
 BUNDLE, PORT = Path(sys.argv[1]), int(sys.argv[2])
 
 
-@serve.deployment(num_replicas=1, max_ongoing_requests=100)
+# Without num_cpus Ray gives PyTorch one thread.
+@serve.deployment(num_replicas=1, max_ongoing_requests=100, ray_actor_options={"num_cpus": os.cpu_count()})
 class Service:
     """The model behind a batched method."""
 
