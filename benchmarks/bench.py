@@ -4,6 +4,7 @@ import os
 import platform
 import tempfile
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -21,7 +22,7 @@ from benchmarks.report import write_report
 from benchmarks.scenarios import INPUTS, MIXED, SIZED, Load, goodput, overloads, rates, soak, sweep, warm_up
 from benchmarks.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
 from contract import Manifest
-from runtime import load_model
+from runtime import Model, load_model
 
 BATCH = 8
 VERSIONED = ("aiohttp", "fastapi", "numpy", "onnxruntime", "pillow", "torch", "torchserve", "uvicorn")
@@ -34,6 +35,18 @@ STARTERS: dict[str, Starter] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What all servers of a load test are measured with."""
+
+    settings: BenchConfig
+    model: Model
+    """Knows the right answers, and is the ceiling."""
+    folder: Path
+    corpora: dict[str, Path]
+    """By input."""
+
+
 def bench(config: BenchConfig) -> None:
     """Measure everything. What was measured is kept, whatever happens on the way."""
     settings = config.effective
@@ -43,11 +56,10 @@ def bench(config: BenchConfig) -> None:
     print(f"Results go to {settings.folder}", flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
-            folder = Path(temporary)
-            corpora = prepare(settings, record, folder)
+            ground = prepare(settings, Path(temporary))
             for name, starter in starters(settings).items():
                 try:
-                    measure_server(settings, starter, folder, corpora, record)
+                    measure_server(ground, starter, record)
                 except TargetError as error:  # the others are measured all the same
                     record.failures[name] = str(error)
         record.complete = not record.failures
@@ -60,16 +72,13 @@ def bench(config: BenchConfig) -> None:
         raise TargetError("; ".join(f"{name}: {why}" for name, why in record.failures.items()))
 
 
-def prepare(settings: BenchConfig, record: Record, folder: Path) -> dict[str, Path]:
-    """Write the corpora and measure the ceilings, while nothing else runs; returns the corpora's folders by input."""
+def prepare(settings: BenchConfig, folder: Path) -> Ground:
+    """Load the model that knows the answers, and write the corpora."""
     model = load_model(settings.bundle, max_batch=BATCH)
     corpora = {name: folder / name.replace(" ", "-") for name in INPUTS}
     write_corpus(model, settings.bundle, settings.images, corpora[MIXED], mixed=True)
     write_corpus(model, settings.bundle, settings.images, corpora[SIZED], mixed=False)
-    for name, corpus in corpora.items():
-        record.ceilings[name] = ceiling(model, corpus, BATCH, settings.seconds)
-        print(f"in process, {name}: {record.ceilings[name]:.1f} images/s", flush=True)
-    return corpora
+    return Ground(settings=settings, model=model, folder=folder, corpora=corpora)
 
 
 def starters(settings: BenchConfig) -> dict[str, Starter]:
@@ -79,14 +88,13 @@ def starters(settings: BenchConfig) -> dict[str, Starter]:
     return {name: STARTERS[name] for name in settings.servers}
 
 
-def measure_server(
-    settings: BenchConfig, starter: Starter, folder: Path, corpora: dict[str, Path], record: Record
-) -> None:
+def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
     """Start a server, load it in every way, and stop it."""
-    model = Manifest.read(settings.bundle).name
-    with starter(settings.bundle, model, folder) as target:
-        check_answer(target, corpora[MIXED], record)
-        load = Load(settings, target, folder, corpora, record.ceilings)
+    settings = ground.settings
+    with starter(settings.bundle, ground.model.manifest.name, ground.folder) as target:
+        check_answer(target, ground.corpora[MIXED], record)
+        ceilings = record.ceilings[target.name] = measure_ceilings(ground)
+        load = Load(settings, target, ground.folder, ground.corpora, ceilings)
         warm_up(load)
         capacity = dict.fromkeys(INPUTS, 0.0)
         for row in sweep(load):
@@ -97,6 +105,15 @@ def measure_server(
         opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
         for row in chain(opened, soak(load)):
             record.add(row, settings.folder)
+
+
+def measure_ceilings(ground: Ground) -> dict[str, float]:
+    """Images/s in process, by input: anew beside each server, as the machine is not the same all day."""
+    found = {
+        name: ceiling(ground.model, corpus, BATCH, ground.settings.seconds) for name, corpus in ground.corpora.items()
+    }
+    print("in process: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()), flush=True)
+    return found
 
 
 def check_answer(target: Target, corpus: Path, record: Record) -> None:

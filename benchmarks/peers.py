@@ -21,7 +21,7 @@ BASELINES = ROOT / "benchmarks" / "baselines"
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 START_S = 180
 # Their pictures are resized by torchvision, without the reduced decoding of large JPEGs.
-TOLERANCE = 0.2
+TOLERANCE = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)

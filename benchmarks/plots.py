@@ -1,6 +1,6 @@
 """Rows in, PNG files out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -13,13 +13,13 @@ DPI = 120
 STAGES = ("decode", "queue", "inference")
 
 
-def plot_all(rows: Sequence[Row], ceiling: float, folder: Path) -> list[str]:
+def plot_all(rows: Sequence[Row], ceilings: Mapping[str, float], folder: Path) -> list[str]:
     """Throughput and latency by clients, the answers at each open load, and stages; returns the files' names."""
     sweep = [row for row in rows if row.case.scenario == "sweep" and row.case.input == "mixed"]
     staged = [row for row in sweep if row.inference is not None]
     opened = [row for row in rows if row.case.loop == "open"]
     plots: dict[str, tuple[Sequence[Row], Callable[[Axes], None]]] = {
-        "throughput.png": (sweep, lambda axes: draw_throughput(axes, sweep, ceiling)),
+        "throughput.png": (sweep, lambda axes: draw_throughput(axes, sweep, ceilings)),
         "latency.png": (sweep, lambda axes: draw_latency(axes, sweep)),
         "outcomes.png": (opened, lambda axes: draw_outcomes(axes, opened)),
         "stages.png": (staged, lambda axes: draw_stages(axes, staged)),
@@ -34,12 +34,12 @@ def plot_all(rows: Sequence[Row], ceiling: float, folder: Path) -> list[str]:
     return written
 
 
-def draw_throughput(axes: Axes, rows: Sequence[Row], ceiling: float) -> None:
-    """Images/s by clients, with the ceiling."""
+def draw_throughput(axes: Axes, rows: Sequence[Row], ceilings: Mapping[str, float]) -> None:
+    """Images/s by clients, with the ceilings that were measured beside the servers."""
     for server in dict.fromkeys(row.case.server for row in rows):
         own = [row for row in rows if row.case.server == server]
         axes.plot([clients_of(row) for row in own], [row.images_s for row in own], marker="o", label=server)
-    axes.axhline(ceiling, color="grey", linestyle=":", label="in process")
+    axes.axhspan(min(ceilings.values()), max(ceilings.values()), color="grey", alpha=0.3, label="in process")
     axes.set(
         xlabel="clients (closed loop)",
         ylabel="images/s",

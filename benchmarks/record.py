@@ -19,8 +19,8 @@ class Record:
 
     settings: dict[str, Any]
     machine: dict[str, str]
-    ceilings: dict[str, float] = field(default_factory=dict)
-    """Images/s in process, by input."""
+    ceilings: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Images/s in process beside each server, by server and input."""
     cold_starts: dict[str, dict[str, float]] = field(default_factory=dict)
     """Seconds from process start to `ready` and to the `first answer`, by server."""
     rows: list[Row] = field(default_factory=list)
@@ -59,6 +59,18 @@ def settings_of(config: BenchConfig) -> dict[str, Any]:
     for name in ("bundle", "images", "out"):
         values.pop(name)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def command_of(settings: dict[str, Any]) -> str:
+    """The command that repeats a load test, with a bundle of the reader's."""
+    usual = settings_of(BenchConfig(bundle=Path()))
+    parts = ["python -m benchmarks --bundle BUNDLE"]
+    for name, value in settings.items():
+        if value != usual.get(name):
+            flag = f"--{name.replace('_', '-')}"
+            given = value if isinstance(value, list) else [] if value is True else [value]
+            parts.append(" ".join([flag, *map(str, given)]))
+    return " ".join(parts)
 
 
 def line_of(row: Row) -> str:

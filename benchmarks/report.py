@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks.plots import plot_all
-from benchmarks.record import Record
+from benchmarks.record import Record, command_of
 from benchmarks.rows import Row
 from benchmarks.words import conclusions
 from contract.atomic import write_text_atomically
@@ -33,9 +33,11 @@ HEADINGS = (
 
 def write_report(record: Record, folder: Path) -> None:
     """Write all files of a report into the results folder, beside `results.json`."""
-    pictures = plot_all(record.rows, record.ceilings["mixed"], folder)
+    ceilings = {server: rates["mixed"] for server, rates in record.ceilings.items()}
+    pictures = plot_all(record.rows, ceilings, folder)
     values = {
         "record": record,
+        "command": command_of(record.settings),
         "headings": HEADINGS,
         "lines": [cells(row) for row in record.rows],
         "conclusions": conclusions(record),

@@ -1,8 +1,8 @@
 """TorchServe's own image_classifier, made to feed a graph that takes uint8 [N, H, W, 3]: the baseline, nothing more.
 
 Opening, decoding, stacking, softmax, top classes and labels are TorchServe's. Ours are the last two steps of preparing
-a picture (the graph normalises by itself), taking the logits out of the graph's three outputs, and asking for no more
-classes than there are: with fewer than five, image_classifier answers 503.
+a picture (the graph normalises by itself), taking the probabilities out of the graph's three outputs, and asking for no
+more classes than there are: with fewer than five, image_classifier answers 503.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ class StockClassifier(ImageClassifier):  # type: ignore[misc]  # TorchServe ship
     )
 
     def inference(self, data: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """uint8 [N, 224, 224, 3] -> logits [N, C]."""
-        logits: Tensor = super().inference(data, *args, **kwargs)[0]
-        self.topk = min(self.topk, logits.shape[1])
-        return logits
+        """uint8 [N, 224, 224, 3] -> [N, C] whose softmax, which follows, is the graph's calibrated probabilities."""
+        probabilities: Tensor = super().inference(data, *args, **kwargs)[1]
+        self.topk = min(self.topk, probabilities.shape[1])
+        return probabilities.log()

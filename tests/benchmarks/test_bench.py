@@ -38,7 +38,7 @@ def test_the_lean_server_is_measured_in_every_way(bundle: Path, tmp_path: Path) 
     assert (first.cpu or 0) > 0
     assert (first.rss_mb or 0) > 50
     assert set(record.cold_starts["lean"]) == {"ready", "first answer"}
-    assert record.ceilings["mixed"] < record.ceilings["model size"]
+    assert record.ceilings["lean"]["mixed"] < record.ceilings["lean"]["model size"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.compare import CompareConfig, RegressionError, changes_between, compare, judge
-from benchmarks.record import Record, read_record
+from benchmarks.config import BenchConfig
+from benchmarks.record import Record, command_of, read_record, settings_of
 from benchmarks.rows import Case, Row, summarise
 from benchmarks.samples import DTYPE, Samples
 from contract import UsageError
@@ -29,7 +30,7 @@ def row(case: Case, rates: Sequence[float], latency_s: float = 0.1) -> Row:
 
 
 def record(*rows: Row) -> Record:
-    return Record(settings={}, machine={"cores": "2"}, rows=list(rows), ceilings={"mixed": 100})
+    return Record(settings={}, machine={"cores": "2"}, rows=list(rows), ceilings={"lean": {"mixed": 100}})
 
 
 def test_a_row_says_what_the_samples_say() -> None:
@@ -102,3 +103,8 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is no folder of results .*; give one that make bench wrote"):
         read_record(tmp_path)
+
+
+def test_the_command_that_repeats_a_test_names_what_differs() -> None:
+    settings = settings_of(BenchConfig(bundle=Path("runs/corn/bundle"), seconds=5, clients=(1, 8), quick=True))
+    assert command_of(settings) == "python -m benchmarks --bundle BUNDLE --quick --clients 1 8 --seconds 5"
