@@ -2,21 +2,18 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
+from benchmarks.servers import TORCHSERVE_PORTS, free_ports
 from tests.commands import REPOSITORY
-
-PORTS = 5
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
@@ -26,24 +23,11 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
         assert time.monotonic() < deadline, "waited too long"
 
 
-def free_ports() -> int:
-    """The first of five free ports in a row."""
-    for first in range(20_000, 60_000, PORTS):
-        try:
-            with ExitStack() as held:
-                for port in range(first, first + PORTS):
-                    held.enter_context(socket.create_server(("127.0.0.1", port)))
-                return first
-        except OSError:
-            continue
-    raise AssertionError("no five free ports in a row")
-
-
 class RunningTorchServe:
     """TorchServe with the archive `name` of `store`; constructed once its model answers."""
 
     def __init__(self, store: Path, name: str, folder: Path, *options: str, port: int = 0) -> None:
-        self.name, self.folder, self.port = name, folder, port or free_ports()
+        self.name, self.folder, self.port = name, folder, port or free_ports(TORCHSERVE_PORTS)
         folder.mkdir(exist_ok=True)
         # PYTHONPATH is for the command; it must not reach the workers.
         places = {"TMPDIR": str(folder), "TEMP": str(folder), "PYTHONPATH": str(REPOSITORY)}

