@@ -149,7 +149,7 @@ check: $(STAMP) ## Formatting, lint and types, as CI checks them
 test: $(STAMP) ## The default tests, under five minutes on 2 cores
 	$(PY) -m pytest
 
-test-slow: $(STAMP) ## The tests that take minutes: they want `make train export` to have run
+test-slow: $(STAMP) ## The tests that take minutes: they run `make train export archive` first
 	$(PY) -m pytest -m slow
 
 lock: $(STAMP) ## Pin requirements/*.txt anew from pyproject.toml

@@ -31,14 +31,14 @@ def interval(repeats: Sequence[float]) -> tuple[float, float] | None:
 
 
 def is_steady(done: NDArray[np.float64], latencies_ms: NDArray[np.float64], seconds: float) -> bool:
-    """perf_analyzer's test: over the last three windows rate and mean latency stay within 10 % of their mean."""
+    """perf_analyzer's test: of three windows none has a rate or a mean latency 10 % above another's."""
     edges = np.linspace(0, seconds, WINDOWS + 1)
     inside = np.digitize(done, edges) - 1
     rates = [float(np.sum(inside == window)) for window in range(WINDOWS)]
     if min(rates) == 0:
         return False
     means = [float(np.mean(latencies_ms[inside == window])) for window in range(WINDOWS)]
-    return all(max(values) - min(values) <= 2 * STEADY * statistics.fmean(values) for values in (rates, means))
+    return all(max(values) <= (1 + STEADY) * min(values) for values in (rates, means))
 
 
 def slope_per_hour(seconds: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float]:

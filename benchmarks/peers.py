@@ -2,10 +2,9 @@
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import httpx
 import psutil
 
 from benchmarks.protocols import ProtocolName
-from benchmarks.servers import ROOT, Starter, Target, TargetError, free_ports, launched
+from benchmarks.servers import ROOT, Starter, Target, TargetError, free_ports, launched, run_module
 from benchmarks.watch import family
 from contract.manifest import LABELS_FILE, TORCHSCRIPT_FILE
 
@@ -53,13 +52,8 @@ def peer(name: str) -> Starter:
         if not PYTHON.exists():
             raise TargetError(f"{name} needs the peers' environment; make bench-peers makes it")
         baseline, port, started = PEERS[name], free_ports(1), time.perf_counter()
-        command = [part.format(bundle=bundle.resolve(), port=port) for part in baseline.command]
-        environment = {**os.environ, "BENCH_BUNDLE": str(bundle.resolve()), **QUIET}
         log = folder / f"{name}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(PYTHON), *command], cwd=BASELINES, env=environment, stdout=output, stderr=output
-            )
+        process = _spawn(baseline, bundle.resolve(), port, log)
         try:
             base = f"http://127.0.0.1:{port}"
             _wait_for(base, process, log)
@@ -80,6 +74,13 @@ def peer(name: str) -> Starter:
     return start
 
 
+def _spawn(baseline: Baseline, bundle: Path, port: int, log: Path) -> "subprocess.Popen[bytes]":
+    command = [str(PYTHON), *(part.format(bundle=bundle, port=port) for part in baseline.command)]
+    environment = {**os.environ, "BENCH_BUNDLE": str(bundle), **QUIET}
+    with log.open("wb") as output:
+        return subprocess.Popen(command, cwd=BASELINES, env=environment, stdout=output, stderr=output)
+
+
 # None of them is to report its use to anybody, nor to look for news.
 QUIET = {"BENTOML_DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0", "DO_NOT_TRACK": "1"}
 
@@ -88,11 +89,9 @@ def _wait_for(base: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     """Wait until it takes connections and does not answer with a server's error. Raises `TargetError`."""
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
-        try:
+        with suppress(httpx.HTTPError):  # it does not listen yet
             if httpx.get(f"{base}/", timeout=5).status_code < 500:
                 return
-        except httpx.HTTPError:
-            pass
         time.sleep(0.2)
     said = log.read_text(errors="replace").strip().splitlines()[-1:]
     raise TargetError(f"the baseline did not start: {' '.join(said) or 'it said nothing'}")
@@ -122,7 +121,6 @@ def image_classifier(bundle: Path, model: str, folder: Path) -> Iterator[Target]
         "export-path": store,
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "model_archiver.model_packaging", *arguments]
-    subprocess.run(command, env={**os.environ, "TMPDIR": str(store)}, stderr=subprocess.DEVNULL, check=True)
+    run_module("model_archiver.model_packaging", *arguments, environment={"TMPDIR": str(store)})
     with launched("image_classifier", store, model, folder, TOLERANCE) as target:
         yield target

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from benchmarks.rows import Row
+from benchmarks.samples import STAGES
 
 DPI = 120
-STAGES = ("decode", "queue", "inference")
 
 
 def plot_all(rows: Sequence[Row], ceilings: Mapping[str, float], folder: Path) -> list[str]:

@@ -85,7 +85,10 @@ def run_job(job: Job, folder: Path) -> Samples:
     write_job(job, job_file)
     command = [sys.executable, "-m", "benchmarks.generator", str(job_file), str(samples_file)]
     limit = job.seconds + 2 * job.patience_s + 30
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
+    try:
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(f"the load generator did not end within {limit:g} s") from error
     if result.returncode:
         raise TargetError(
             f"the load generator failed: {(result.stderr.strip().splitlines() or ['it said nothing'])[-1]}"
@@ -143,7 +146,7 @@ def keeps(samples: Samples, slo_ms: float) -> bool:
     """Whether at most 1 % of the requests took longer or failed, and at most 0.1 % failed or were shed."""
     late, total = int(np.sum(samples.latencies_ms > slo_ms)), len(samples.rows)
     failed = total - samples.count(Outcome.OK)
-    return late + failed <= 0.01 * total and failed <= FAILURES * total
+    return total > 0 and late + failed <= 0.01 * total and failed <= FAILURES * total
 
 
 def overloads(load: Load, capacity: float) -> Iterator[Row]:

@@ -60,7 +60,9 @@ class Target:
             raise TargetError(f"{self.url} does not answer ({error}); is the server running?") from error
         if answer.status_code != 200:
             said = answer.text[:200].replace("\n", " ")
-            raise TargetError(f"{self.url} answers {answer.status_code}: {said}; check MODEL and PROTOCOL")
+            raise TargetError(
+                f"{self.url} answers {answer.status_code}: {said}; check PROTOCOL, and that it serves this bundle"
+            )
         return answer
 
 
@@ -106,7 +108,7 @@ def torchserve(engine: str) -> Starter:
     @contextmanager
     def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
         store = folder / f"store-{engine}"
-        _run("export.archive", "--bundle", str(bundle.resolve()), "--engine", engine, "--store", str(store))
+        run_module("export.archive", "--bundle", str(bundle.resolve()), "--engine", engine, "--store", str(store))
         with launched(f"torchserve {engine}", store, model, folder) as target:
             yield target
 
@@ -121,7 +123,7 @@ def launched(name: str, store: Path, model: str, folder: Path, tolerance: float 
     started = time.perf_counter()
     options = ["--name", model, "--store", str(store.resolve()), "--port", str(port)]
     try:
-        _run("handlers.launcher", "start", *options, folder=folder, environment=places)
+        run_module("handlers.launcher", "start", *options, folder=folder, environment=places)
         pid = int((folder / ".model_server.pid").read_text())
         yield Target(
             name=name,
@@ -134,10 +136,11 @@ def launched(name: str, store: Path, model: str, folder: Path, tolerance: float 
             tolerance=tolerance,
         )
     finally:
-        _run("handlers.launcher", "stop", folder=folder, environment=places)
+        run_module("handlers.launcher", "stop", folder=folder, environment=places)
 
 
-def _run(module: str, *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+def run_module(module: str, *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None) -> None:
+    """Run `python -m module` to its end. Raises `TargetError` with what it said."""
     command = [sys.executable, "-m", module, *arguments]
     surroundings = {**os.environ, **(environment or {})}
     result = subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, text=True, check=False)

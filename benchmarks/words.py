@@ -28,35 +28,35 @@ def conclusions(record: Record) -> list[str]:
 def of_server(server: str, rows: Sequence[Row]) -> list[str]:
     """What one server carries, what it does beyond, and whether it was ever wrong."""
     own = [row for row in rows if row.case.server == server]
-    sweep = [
-        row for row in own if row.case.scenario == "sweep" and row.case.input == "mixed" and not row.generator_bound
-    ]
-    sentences = []
-    if sweep:
-        best = max(sweep, key=lambda row: row.images_s)
-        first = best_of(rows, rows[0].case.server)
-        beside = ""
-        if first and first.case.server != server:
-            beside = f", and {best.images_s / first.images_s:.2f} times what {first.case.server} answers"
-        sentences.append(
-            f"{server} answers {best.images_s:.1f} images/s with {best.case.load}, "
-            f"{best.of_ceiling:.0%} of what our code reaches in process{beside}."
-        )
-    for row in own:
-        if row.case.scenario == "goodput":
-            sentences.append(f"{server}, {row.case.load}: {row.note}.")
-        if row.case.scenario == "overload":
-            shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
-            sentences.append(
-                f"{server} at {row.case.load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed, "
-                f"{row.timeout + row.error} unanswered or broken; {row.note}."
-            )
-        if row.case.scenario == "soak":
-            sentences.append(f"{server} under load for long: {row.note}.")
+    best, first = best_of(rows, server), best_of(rows, rows[0].case.server)
+    sentences = [of_sweep(best, first)] if best and first else []
+    sentences += [of_row(row) for row in own if row.case.scenario in ("goodput", "overload", "soak")]
     wrong = sum(row.wrong for row in own)
     checked = sum(row.ok + row.wrong for row in own)
-    sentences.append(f"{server} gave {wrong} wrong answers of {checked} that were checked.")
-    return sentences
+    return [*sentences, f"{server} gave {wrong} wrong answers of {checked} that were checked."]
+
+
+def of_sweep(best: Row, first: Row) -> str:
+    """What a server's best row of the sweep means, beside the first server's."""
+    beside = ""
+    if best.case.server != first.case.server:
+        beside = f", and {best.images_s / first.images_s:.2f} times what {first.case.server} answers"
+    return (
+        f"{best.case.server} answers {best.images_s:.1f} images/s with {best.case.load}, "
+        f"{best.of_ceiling:.0%} of what our code reaches in process{beside}."
+    )
+
+
+def of_row(row: Row) -> str:
+    """What a row of another scenario means."""
+    server, load = row.case.server, row.case.load
+    if row.case.scenario != "overload":
+        return f"{server}, {row.case.scenario}, {load}: {row.note}."
+    shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
+    return (
+        f"{server} at {load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed, "
+        f"{row.timeout + row.error} unanswered or broken; {row.note}."
+    )
 
 
 def best_of(rows: Sequence[Row], server: str) -> Row | None:

@@ -13,6 +13,8 @@ UserError             exit 1: the message says what was given, what was expected
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 ├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
 ├── ArchiveError      handlers/engines.py: this worker can't run this archive
+├── TargetError       benchmarks/servers.py: the server to measure can't be started or does not answer
+├── RegressionError   benchmarks/compare.py: the second results are worse than the first
 └── StartError        exit 3: the server, the lean one or TorchServe, could not start
 """
 

@@ -1,6 +1,7 @@
 """What the model found in a request's pictures in, the answer in the protocol it was asked in out."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def answer(request: Request, found: Sequence[Found | ImageError], explain: bool,
 def _refusal(request: Request, error: RequestError) -> Answer:
     if request.protocol == "kserve_v2":
         return Answer(error.status, {"error": error.message})  # the protocol wants a text here
-    return Answer(error.status, {"error": {"code": error.code, "message": error.message}})
+    return Answer(error.status, asdict(error.body))
 
 
 def _first_error(request: Request, found: Sequence[Found | ImageError]) -> RequestError:

@@ -1,8 +1,8 @@
 """Ray Serve with `@serve.batch`, as its documentation shows it."""
 
 import os
+import signal
 import sys
-import time
 from pathlib import Path
 
 from classifier import Classifier
@@ -33,5 +33,4 @@ class Service:
 if __name__ == "__main__":
     serve.start(http_options={"host": "127.0.0.1", "port": PORT})
     serve.run(Service.bind(str(BUNDLE)), route_prefix="/predict")
-    while True:
-        time.sleep(3600)
+    signal.pause()
