@@ -101,7 +101,8 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
             record.add(row, settings.folder)
             capacity[row.case.input] = max(capacity[row.case.input], row.images_s)
         if not all(capacity.values()):
-            raise TargetError(f"{target.name} gave no right answer; is it the model of this bundle?")
+            problem = f"{target.name} gave no right answer within {settings.seconds:g} s"
+            raise TargetError(f"{problem}; give it more with ARGS='--seconds …', or is it another model?")
         opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
         for row in chain(opened, soak(load)):
             record.add(row, settings.folder)
