@@ -1,6 +1,5 @@
 """The path of a load test: corpora and ceilings -> each server under each load -> rows, kept as they come -> report."""
 
-import os
 import platform
 import tempfile
 import time
@@ -23,6 +22,7 @@ from benchmarks.scenarios import INPUTS, MIXED, SIZED, Load, goodput, overloads,
 from benchmarks.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
 from contract import Manifest
 from runtime import Model, load_model
+from runtime.machine import cores, processor
 
 BATCH = 8
 VERSIONED = ("aiohttp", "fastapi", "numpy", "onnxruntime", "pillow", "torch", "torchserve", "uvicorn")
@@ -74,7 +74,7 @@ def bench(config: BenchConfig) -> None:
 
 def prepare(settings: BenchConfig, folder: Path) -> Ground:
     """Load the model that knows the answers, and write the corpora."""
-    model = load_model(settings.bundle, max_batch=BATCH)
+    model = load_model(settings.bundle, batches=(BATCH,))
     corpora = {name: folder / name.replace(" ", "-") for name in INPUTS}
     write_corpus(model, settings.bundle, settings.images, corpora[MIXED], mixed=True)
     write_corpus(model, settings.bundle, settings.images, corpora[SIZED], mixed=False)
@@ -133,18 +133,10 @@ def describe_machine(manifest: Manifest) -> dict[str, str]:
     """What the figures depend on."""
     return {
         "processor": processor(),
-        "cores": str(os.cpu_count()),
+        "cores": str(cores()),
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {version(name)}" for name in VERSIONED),
         "model": f"{manifest.architecture}, {manifest.image.size} px, version {manifest.version}",
         "clients": "on the same machine",
     }
-
-
-def processor() -> str:
-    """The processor's name, where Linux says it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "unknown"

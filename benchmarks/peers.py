@@ -14,7 +14,7 @@ import psutil
 from benchmarks.protocols import ProtocolName
 from benchmarks.servers import ROOT, Starter, Target, TargetError, free_ports, launched, run_module
 from benchmarks.watch import family
-from contract.manifest import LABELS_FILE, TORCHSCRIPT_FILE
+from contract.manifest import LABELS_FILE, MANIFEST_FILE, TORCHSCRIPT_FILE
 
 BASELINES = ROOT / "benchmarks" / "baselines"
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -117,7 +117,7 @@ def image_classifier(bundle: Path, model: str, folder: Path) -> Iterator[Target]
         "version": "1",
         "handler": BASELINES / "image_classifier.py",
         "serialized-file": bundle / TORCHSCRIPT_FILE,
-        "extra-files": bundle / LABELS_FILE,
+        "extra-files": f"{bundle / LABELS_FILE},{bundle / MANIFEST_FILE}",
         "export-path": store,
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]

@@ -44,6 +44,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_LYING = {5, 6, 7, 8}
 
 
 class ImageError(UserError):
@@ -108,6 +109,17 @@ def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     """
     square = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=spec.view(*image.size))
     return np.asarray(square)
+
+
+def seen_part(data: bytes, spec: ImageSpec) -> tuple[float, float, float, float]:
+    """The part of an image file's upright picture that the model sees: left, top, right, bottom, each from 0 to 1.
+
+    Raises `ImageError`.
+    """
+    image = _open(data)
+    width, height = image.size[::-1] if _read_orientation(image) in _LYING else image.size
+    left, top, right, bottom = spec.view(width, height)
+    return left / width, top / height, right / width, bottom / height
 
 
 def _open(data: bytes) -> Image.Image:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from contract import ImageSpec, Prediction
 
+JPEG_QUALITY = 92
 LONGEST_SIDE = 1024
 SHORTEST_WIDTH = 480
 HEAT_OPACITY = 0.45

@@ -1,5 +1,6 @@
 """A bundle's folder in, a model that has proven itself on this machine out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +31,8 @@ class Model:
         return top_k(probabilities, self.manifest.classes, k)
 
 
-def load_model(folder: Path, provider: str = "cpu", threads: int = 0, max_batch: int = 1) -> Model:
-    """Verify the bundle's hashes, load its graph, run batches 1 to `max_batch` once, and replay its golden files.
+def load_model(folder: Path, provider: str = "cpu", threads: int = 0, batches: Sequence[int] = (1,)) -> Model:
+    """Verify the bundle's hashes, load its graph, run each size of `batches` once, and replay its golden files.
 
     Raises `ManifestError`, `ProviderError` or `GoldenError`; a model that is returned answers as the trained one.
     """
@@ -39,7 +40,7 @@ def load_model(folder: Path, provider: str = "cpu", threads: int = 0, max_batch:
     manifest.verify_files(folder)
     session = Session((folder / ONNX_FILE).read_bytes(), provider, threads)
     size = manifest.image.size
-    for batch in range(min(max_batch, manifest.max_batch), 0, -1):
+    for batch in sorted(batches, reverse=True):
         session.run(np.zeros((batch, size, size, 3), np.uint8))
     worst = replay(folder, manifest.image, lambda pixels: session.run(pixels).logits)
     return Model(manifest=manifest, session=session, golden_disagreement=worst)

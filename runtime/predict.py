@@ -2,7 +2,7 @@
 
 from contract import ImageError, decode_image, preprocess
 from contract.atomic import write_atomically
-from runtime.annotate import annotate
+from runtime.annotate import JPEG_QUALITY, annotate
 from runtime.config import PredictConfig
 from runtime.model import load_model
 
@@ -25,7 +25,7 @@ def predict(config: PredictConfig) -> None:
         activation = outputs.activation_map[0, predictions[0].index]
         picture = annotate(decode_image(data), predictions, activation, model.manifest.image)
         kind = "PNG" if config.out.suffix.lower() == ".png" else "JPEG"
-        write_atomically(config.out, lambda file: picture.save(file, kind, quality=92))
+        write_atomically(config.out, lambda file: picture.save(file, kind, quality=JPEG_QUALITY))
         print(f"wrote {config.out}")
         if min(activation.shape) < FINE_ENOUGH:
             print(f"its heat map has only {activation.shape[0]} x {activation.shape[1]} places: train at a larger SIZE")

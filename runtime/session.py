@@ -13,7 +13,7 @@ class Session:
 
     def __init__(self, model: bytes, provider: str = "cpu", threads: int = 0, gpu: int = 0) -> None:
         """Load the graph. `threads` 0 takes all cores; `gpu` is CUDA's number. Raises `ProviderError`."""
-        chosen = find_provider(provider)
+        self.provider, chosen = provider, find_provider(provider)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         device = {"device_id": str(gpu)} if gpu else {}

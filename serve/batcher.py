@@ -1,6 +1,7 @@
-"""Images from many requests in, batches to the one session out.
+"""Images from many requests in, batches to the runners out.
 
-Work-conserving: a lone image starts at once; images gather only while the session is busy. What may wait is bounded.
+Work-conserving: a lone image starts at once; images gather only while every runner is busy. What can no longer be
+answered in time is refused as soon as that is known.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 
 from contract.graph import Outputs
 from contract.request_error import RequestError
+from serve.batch_times import BatchTimes
+
+Pixels = NDArray[np.uint8]
 
 
 class Answered(NamedTuple):
@@ -28,9 +33,10 @@ class Answered(NamedTuple):
     """Images that were answered together."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Job:
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
+    deadline: float
     answer: "asyncio.Future[Answered]"
     queued: float = field(default_factory=time.perf_counter)
 
@@ -39,62 +45,143 @@ OnBatch = Callable[[Sequence[float], float], None]
 
 
 class Batcher:
-    """Feeds `run` from a bounded queue; `on_batch(waits_s, inference_s)` hears of every batch."""
+    """Feeds `run`, which so many `runners` may call at once; `on_batch(waits_s, inference_s)` hears of every batch.
+
+    Deadlines are moments of `time.perf_counter`.
+    """
 
     def __init__(
-        self, run: Callable[[NDArray[np.uint8]], Outputs], *, max_batch: int, max_waiting: int, on_batch: OnBatch
+        self,
+        run: Callable[[Pixels], Outputs],
+        times: BatchTimes,
+        *,
+        runners: int,
+        on_batch: OnBatch,
     ) -> None:
-        self._run, self._max_batch, self._on_batch = run, max_batch, on_batch
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue(max_waiting)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="inference")
-        self._last_batch_s = 0.0
+        self.times = times
+        self._run, self._runners, self._on_batch = run, runners, on_batch
+        self._waiting: dict[_Job, None] = {}  # in the order they came; a dict, so that any can leave at once
+        self._due: list[float] = []  # when each running batch should be done
+        self._arrived = asyncio.Event()
+        self._broken: SessionBrokenError | None = None
+        self._executor = ThreadPoolExecutor(runners, thread_name_prefix="inference")
 
     @property
     def waiting(self) -> int:
         """How many images wait."""
-        return self._jobs.qsize()
+        return len(self._waiting)
 
-    def submit(self, images: Sequence[NDArray[np.uint8]]) -> "list[asyncio.Future[Answered]]":
-        """Queue images, uint8 [H, W, 3] each, all or none; each has a future of its own.
+    def wait_s(self, ahead: int) -> float:
+        """How long an image will wait that comes after `ahead` others: until a runner is free and they are done."""
+        free = self._runners - len(self._due)
+        first = 0.0 if free > 0 else max(0.0, min(self._due) - time.perf_counter())
+        batches_ahead = max(0, ahead // self.times.largest - max(0, free - 1))
+        return first + batches_ahead * self.times.seconds(self.times.largest) / self._runners
 
-        Raises `RequestError` 429 when they don't fit in the queue.
+    def submit(self, images: Sequence[Pixels], deadline: float = math.inf) -> "list[asyncio.Future[Answered]]":
+        """Queue images, uint8 [H, W, 3] each; each has a future of its own, which ends in `RequestError` 504 when late.
+
+        An image whose future is cancelled leaves the queue. Raises `SessionBrokenError` once `work` has.
         """
-        self.require_room(len(images))
+        if self._broken:
+            raise self._broken
         loop = asyncio.get_running_loop()
-        jobs = [_Job(pixels, loop.create_future()) for pixels in images]
+        jobs = [_Job(pixels, deadline, loop.create_future()) for pixels in images]
         for job in jobs:
-            self._jobs.put_nowait(job)
+            self._waiting[job] = None
+            job.answer.add_done_callback(partial(self._leave, job))
+        if jobs:
+            self._arrived.set()
         return [job.answer for job in jobs]
 
-    def require_room(self, count: int) -> None:
-        """Raise `RequestError` 429 unless `count` more images may wait."""
-        if self.waiting + count > self._jobs.maxsize:
-            retry = max(1, math.ceil(self.waiting / self._max_batch * self._last_batch_s))
-            message = f"{self.waiting} images wait already; try again in {retry} s"
-            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
+    def _leave(self, job: _Job, _: "asyncio.Future[Answered]") -> None:
+        self._waiting.pop(job, None)
 
     async def work(self) -> None:
-        """Run batches until cancelled."""
+        """Run batches until cancelled. Raises `SessionBrokenError` when the session answers nothing any more."""
+        feeds = [asyncio.create_task(self._feed()) for _ in range(self._runners)]
+        try:
+            await asyncio.gather(*feeds)
+        except SessionBrokenError as error:
+            self._broken = error
+            for job in self._waiting:
+                _fail(job, error)
+            raise
+        finally:
+            for feed in feeds:
+                feed.cancel()
+
+    async def _feed(self) -> None:
+        """Keep one runner busy."""
         while True:
-            batch = [await self._jobs.get()]
-            while len(batch) < self._max_batch and not self._jobs.empty():
-                batch.append(self._jobs.get_nowait())
-            await self._answer([job for job in batch if not job.answer.cancelled()])
+            await self._arrived.wait()
+            if batch := self._take():
+                await self._answer(batch)
+
+    def _take(self) -> list[_Job]:
+        """The next batch: what waits, shared among the free runners."""
+        self._refuse_late()
+        free = self._runners - len(self._due)
+        size = self.times.bucket(math.ceil(len(self._waiting) / free))
+        batch = [job for job, _ in zip(list(self._waiting), range(size), strict=False)]
+        for job in batch:
+            del self._waiting[job]
+        if not self._waiting:
+            self._arrived.clear()
+        return batch
+
+    def _refuse_late(self) -> None:
+        """Drop who hung up, and end those who can't be answered in time."""
+        now, shortest = time.perf_counter(), self.times.seconds(self.times.buckets[0])
+        alive = [job for job in self._waiting if not job.answer.done()]
+        for place, job in enumerate(alive):
+            ahead = place // self.times.largest * self.times.seconds(self.times.largest) / self._runners
+            if now + ahead + shortest > job.deadline:
+                job.answer.set_exception(late())
+        self._waiting = {job: None for job in alive if not job.answer.done()}
 
     async def _answer(self, batch: list[_Job]) -> None:
-        if not batch:
-            return
         started = time.perf_counter()
-        pixels = np.stack([job.pixels for job in batch])
         try:
-            outputs = await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pixels)
+            outputs = await self._run_batch(np.stack([job.pixels for job in batch]), started)
         except Exception as error:  # this batch fails with the session's error; the next one is tried again
             for job in batch:
-                if not job.answer.done():
-                    job.answer.set_exception(error)
+                _fail(job, error)
+            await self._require_life(batch[0].pixels, error)
             return
-        self._last_batch_s = taken = time.perf_counter() - started
+        taken = time.perf_counter() - started
+        self.times.observe(len(batch), taken)
         self._on_batch([started - job.queued for job in batch], taken)
         for row, job in enumerate(batch):
             if not job.answer.done():
                 job.answer.set_result(Answered(outputs.rows(row, row + 1), started - job.queued, taken, len(batch)))
+
+    async def _run_batch(self, pixels: Pixels, started: float) -> Outputs:
+        due = started + self.times.seconds(len(pixels))
+        self._due.append(due)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pixels)
+        finally:
+            self._due.remove(due)
+
+    async def _require_life(self, pixels: Pixels, error: Exception) -> None:
+        """After a crash: run a black picture. Raises `SessionBrokenError` if the session can't do even that."""
+        try:
+            await self._run_batch(np.zeros_like(pixels)[None], time.perf_counter())
+        except Exception as again:
+            message = f"the session crashed ({error}), and again on a black picture ({again})"
+            raise SessionBrokenError(message) from again
+
+
+def _fail(job: _Job, error: BaseException) -> None:
+    if not job.answer.done():
+        job.answer.set_exception(error)
+
+
+class SessionBrokenError(Exception):
+    """The session can't be used any more; only a new process can mend that."""
+
+
+def late() -> RequestError:
+    """The answer for a request whose time is up, or will be before it could be answered."""
+    return RequestError(504, "deadline_exceeded", "the answer would come after the request's deadline; try again later")

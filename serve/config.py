@@ -19,12 +19,18 @@ class ServeConfig:
     """Port to listen on; 0 takes a free one."""
     provider: ProviderName = "cpu"
     """Where to compute."""
+    runners: int = 0
+    """Batches that are run at once; 0 measures what is best here."""
     threads: int = 0
-    """Threads of the session; 0 takes all cores."""
+    """Threads that each of them takes; 0 measures."""
     max_batch: int = 8
-    """Largest batch that waiting images are gathered into."""
-    max_waiting: int = 64
-    """Images that may wait; more are answered with 429."""
+    """Largest batch that waiting images may be gathered into; how many pay is measured."""
+    max_wait_ms: int = 1000
+    """A picture that would wait longer than this for its turn is answered with 429."""
+    timeout_ms: int = 10_000
+    """Time for a request; the header X-Request-Timeout-Ms may shorten it. What can't be answered by then is 504."""
+    drain_ms: int = 3000
+    """After SIGTERM the server says that it is not ready, and goes on answering for so long before it ends."""
     max_body_mb: float = 20
     """Largest request body, in megabytes (10^6 bytes)."""
     max_files: int = 64
@@ -38,9 +44,11 @@ class ServeConfig:
             f"port is {self.port}; expected 0 to 65535": 0 <= self.port <= 65535,
             f"threads is {self.threads}; expected 0 or more": self.threads >= 0,
             f"max_batch is {self.max_batch}; expected at least 1": self.max_batch >= 1,
-            f"max_waiting is {self.max_waiting}; expected at least max_files, {self.max_files}": self.max_waiting
-            >= self.max_files
-            >= 1,
+            f"runners is {self.runners}; expected 0 or more": self.runners >= 0,
+            f"max_wait_ms is {self.max_wait_ms}; expected at least 1": self.max_wait_ms >= 1,
+            f"timeout_ms is {self.timeout_ms}; expected at least 1": self.timeout_ms >= 1,
+            f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
+            f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected above 0": self.max_body_mb > 0,
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }

@@ -11,43 +11,47 @@ from starlette.requests import ClientDisconnect
 
 from contract import ImageError
 from contract.request_error import RequestError, error_body
+from serve.metrics import ServerMetrics
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def respond(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The error form as a response."""
-    return JSONResponse(asdict(error_body(code, message)), status, headers)
+def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
+    """Let every failure leave the server in the error form, without paths, stacks or class names, and count it."""
 
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Let every failure leave the server in the error form, without paths, stacks or class names."""
+    def respond(
+        request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> JSONResponse:
+        metrics.errors.labels(code).inc()
+        # The Open Inference Protocol has a form of its own.
+        body = {"error": message} if request.url.path.startswith("/v2") else asdict(error_body(code, message))
+        return JSONResponse(body, status, headers)
 
     @app.exception_handler(RequestError)
-    async def _request_error(_: Request, error: RequestError) -> JSONResponse:
-        return respond(error.status, error.code, error.message, error.headers)
+    async def _request_error(request: Request, error: RequestError) -> JSONResponse:
+        return respond(request, error.status, error.code, error.message, error.headers)
 
     @app.exception_handler(ImageError)
-    async def _image_error(_: Request, error: ImageError) -> JSONResponse:
+    async def _image_error(request: Request, error: ImageError) -> JSONResponse:
         found = RequestError.from_image_error(error)
-        return respond(found.status, found.code, found.message)
+        return respond(request, found.status, found.code, found.message)
 
     @app.exception_handler(RequestValidationError)
-    async def _bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def _bad_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
         problems = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
-        return respond(422, "invalid_parameter", problems)
+        return respond(request, 422, "invalid_parameter", problems)
 
     @app.exception_handler(HTTPException)
-    async def _http_error(_: Request, error: HTTPException) -> JSONResponse:
+    async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTP_CODES.get(error.status_code, "http_error")
-        return respond(error.status_code, code, str(error.detail), error.headers)
+        return respond(request, error.status_code, code, str(error.detail), error.headers)
 
     @app.exception_handler(ClientDisconnect)
-    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+    async def _gone(request: Request, _: ClientDisconnect) -> JSONResponse:
         # Nobody reads this; the status is for the metrics, the number is nginx's.
-        return respond(499, "client_closed_request", "the client hung up")
+        return respond(request, 499, "client_closed_request", "the client hung up")
 
     @app.exception_handler(Exception)
-    async def _internal_error(_: Request, __: Exception) -> JSONResponse:
+    async def _internal_error(request: Request, _: Exception) -> JSONResponse:
         # The stack is in the server's log: Starlette raises the exception again behind this answer.
-        return respond(500, "internal_error", "the server failed on this request; its log says why")
+        return respond(request, 500, "internal_error", "the server failed on this request; its log says why")

@@ -18,7 +18,9 @@ class ServerMetrics:
             "stage_seconds", "Time spent by stage", ["stage"], buckets=SECONDS, registry=self.registry
         )
         self.batch_size = Histogram("batch_size", "Images per batch", buckets=SIZES, registry=self.registry)
-        self.waiting = Gauge("waiting_images", "Images in the queue", registry=self.registry)
+        self.waiting = Gauge("waiting_images", "Images in the queue or being decoded", registry=self.registry)
+        self.wait_s = Gauge("predicted_wait_seconds", "What an image that comes now would wait", registry=self.registry)
+        self.errors = Counter("errors", "Answers that are errors, by code", ["code"], registry=self.registry)
         info = Gauge("model_info", "The model being served", ["model", "version"], registry=self.registry)
         info.labels(model, version).set(1)
 

@@ -1,40 +1,79 @@
-"""The life of the server: take the port, load and prove the model, listen, answer until told to stop."""
+"""The life of the server: take the port, load and prove the model, listen, answer until told to stop, then drain."""
 
+import resource
 import signal
 import socket
+import time
+from types import FrameType
 
 import uvicorn
 
 from contract import UserError
 from contract.errors import StartError
-from runtime import Model, load_model
+from runtime import Model
+from runtime.tuning import Tuning, Wish, tuned_model
 from serve.app import create_app
 from serve.config import ServeConfig
+from serve.connection import GuardedProtocol
+from serve.life import Life
 
-
-class _AnnouncingServer(uvicorn.Server):
-    """Says where it listens, once it does."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started and sockets:
-            host, port = sockets[0].getsockname()[:2]
-            print(f"Ready: http://{host}:{port}/predict (try it at http://{host}:{port}/docs)", flush=True)
+SHUTDOWN_S = 20
 
 
 def serve(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM. Raises `StartError` when the port or the model can't be had."""
     # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    raise_file_limit()
     with bind(config.host, config.port) as listener:
-        model = start_model(config)
+        model, tuning = start_model(config)
+        life = Life()
         settings = uvicorn.Config(
-            create_app(model, config),
-            log_level="warning",
-            timeout_graceful_shutdown=20,
+            create_app(model, tuning, config, life),
+            http=GuardedProtocol,
+            ws="none",
+            log_level="error",
+            timeout_graceful_shutdown=SHUTDOWN_S,
             server_header=False,
         )
-        _AnnouncingServer(settings).run(sockets=[listener])
+        DrainingServer(settings, life, config.drain_ms / 1000).run(sockets=[listener])
+    if life.failure:
+        raise UserError(f"{life.failure}; the server has ended, start it again")
+
+
+class DrainingServer(uvicorn.Server):
+    """Says where it listens, once it does; on SIGTERM stops being ready at once, and listening only after a while."""
+
+    def __init__(self, config: uvicorn.Config, life: Life, drain_s: float) -> None:
+        super().__init__(config)
+        self._life, self._drain_s = life, drain_s
+        self._end = float("inf")
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            print(f"Ready: http://{host}:{port}/predict (try it at http://{host}:{port}/docs)", flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first SIGTERM begins the draining; a second one, or SIGINT, ends it."""
+        if sig == signal.SIGTERM and not self._life.leaving:
+            self._life.leaving = True
+            self._end = time.monotonic() + self._drain_s
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to end."""
+        over = time.monotonic() >= self._end or self._life.failure is not None
+        return await super().on_tick(counter) or over
+
+
+def raise_file_limit() -> None:
+    """Each connection is an open file; a thousand idle ones must not use them up."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -50,10 +89,11 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def start_model(config: ServeConfig) -> Model:
-    """Load the model and say what was proven. Raises `StartError`."""
+def start_model(config: ServeConfig) -> tuple[Model, Tuning]:
+    """Load the model, find out how to run it, and say what was proven. Raises `StartError`."""
+    wish = Wish(provider=config.provider, threads=config.threads, runners=config.runners, max_batch=config.max_batch)
     try:
-        model = load_model(config.bundle, config.provider, config.threads, config.max_batch)
+        model, tuning, known = tuned_model(config.bundle, wish)
     except UserError as error:
         raise StartError(str(error)) from error
     manifest = model.manifest
@@ -62,4 +102,5 @@ def start_model(config: ServeConfig) -> Model:
         f"Verified {len(manifest.files)} files; golden files agree on {config.provider} "
         f"(largest difference {100 * model.golden_disagreement:.1f} % of what is tolerated)"
     )
-    return model
+    print(f"{tuning.summary} ({'measured at an earlier start' if known else 'measured now'})")
+    return model, tuning

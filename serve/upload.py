@@ -14,16 +14,24 @@ MAX_TEXT_FIELDS = 8
 
 async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
     """The pictures of a request: every file part of a form, or the raw body. Raises `RequestError`."""
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding != "identity":
-        raise RequestError(415, "unsupported_encoding", f"the body is {encoding}-encoded; send it as it is")
-    stream = _limited(request, config.max_body_bytes)
     content_type = request.headers.get("content-type", "").lower()
-    if content_type.startswith("multipart/form-data"):
-        return await _read_form(request, stream, config)
     if content_type.startswith("application/json"):
         raise RequestError(415, "unsupported_type", "the body is JSON; send the image's bytes, or a form with a file")
-    return [b"".join([chunk async for chunk in stream])]
+    if content_type.startswith("multipart/form-data"):
+        return await _read_form(request, _chunks(request, config), config)
+    return [await read_body(request, config)]
+
+
+async def read_body(request: Request, config: ServeConfig) -> bytes:
+    """The whole body. Raises `RequestError`."""
+    return b"".join([chunk async for chunk in _chunks(request, config)])
+
+
+def _chunks(request: Request, config: ServeConfig) -> AsyncGenerator[bytes, None]:
+    encoding = request.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise RequestError(415, "unsupported_encoding", f"the body is {encoding[:20]}-encoded; send it as it is")
+    return _limited(request, config.max_body_bytes)
 
 
 async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:

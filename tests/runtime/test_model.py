@@ -14,7 +14,7 @@ from tests.pictures import TINTS, draw, encode
 
 @pytest.fixture(scope="module")
 def model(bundle: Path) -> Model:
-    return load_model(bundle, max_batch=4)
+    return load_model(bundle, batches=(1, 2, 3, 4))
 
 
 @pytest.fixture

@@ -1,55 +1,13 @@
 """The batcher around a session that waits to be told to go on."""
 
 import asyncio
-import contextlib
-import threading
-from collections.abc import AsyncIterator, Sequence
+import time
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from contract.graph import Outputs
 from contract.request_error import RequestError
-from serve.batcher import Batcher
-
-
-class GatedSession:
-    """Answers with each image's first pixel, once per permission; image 13 crashes it."""
-
-    def __init__(self) -> None:
-        self.gate, self.batches = threading.Semaphore(0), list[int]()
-
-    def run(self, images: NDArray[np.uint8]) -> Outputs:
-        self.batches.append(len(images))
-        assert self.gate.acquire(timeout=10)
-        values = images[:, 0, 0, :1].astype(np.float32)
-        if 13 in values:
-            raise RuntimeError("session crashed")
-        return Outputs(values, values, values[..., None, None])
-
-
-def image(value: int) -> NDArray[np.uint8]:
-    return np.full((2, 2, 3), value, np.uint8)
-
-
-@contextlib.asynccontextmanager
-async def running(session: GatedSession, max_waiting: int = 16) -> AsyncIterator[Batcher]:
-    def on_batch(waits_s: Sequence[float], inference_s: float) -> None:
-        assert min(waits_s) >= 0
-        assert inference_s > 0
-
-    batcher = Batcher(session.run, max_batch=4, max_waiting=max_waiting, on_batch=on_batch)
-    worker = asyncio.create_task(batcher.work())
-    yield batcher
-    worker.cancel()
-
-
-async def busy(session: GatedSession, batches: int) -> None:
-    """Wait until the session works on its `batches`-th batch."""
-    async with asyncio.timeout(10):
-        while len(session.batches) < batches:
-            await asyncio.sleep(0)
+from serve.batcher import SessionBrokenError
+from tests.serve.sessions import GatedSession, busy, image, running
 
 
 def test_a_lone_image_starts_at_once_and_others_gather_meanwhile() -> None:
@@ -67,19 +25,66 @@ def test_a_lone_image_starts_at_once_and_others_gather_meanwhile() -> None:
     asyncio.run(scenario())
 
 
-def test_a_full_queue_is_429_with_retry_after_and_takes_nothing() -> None:
+def test_free_runners_share_what_waits() -> None:
     async def scenario() -> None:
         session = GatedSession()
-        async with running(session, max_waiting=3) as batcher:
+        async with running(session, runners=2) as batcher:
+            answers = batcher.submit([image(value) for value in range(4)])
+            await busy(session, 2)
+            session.gate.release(2)
+            await asyncio.gather(*answers)
+        assert session.batches == [2, 2]
+
+    asyncio.run(scenario())
+
+
+def test_only_the_sizes_that_were_measured_are_run() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        session.gate.release(9)
+        async with running(session) as batcher:
+            await asyncio.gather(*batcher.submit([image(value) for value in range(7)]))
+        assert session.batches == [4, 2, 1]
+
+    asyncio.run(scenario())
+
+
+def test_the_wait_is_that_of_the_running_batch_and_of_those_ahead() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        async with running(session) as batcher:
+            assert batcher.wait_s(0) == 0
+            assert batcher.wait_s(8) == 8
+            batcher.submit([image(1)])
+            await busy(session, 1)
+            assert 0.9 < batcher.wait_s(0) <= 1
+            assert 4.9 < batcher.wait_s(5) <= 5
+
+    asyncio.run(scenario())
+
+
+def test_a_second_runner_halves_the_wait() -> None:
+    async def scenario() -> None:
+        async with running(GatedSession(), runners=2) as batcher:
+            assert [batcher.wait_s(ahead) for ahead in (0, 4, 8, 12)] == [0, 0, 2, 4]
+
+    asyncio.run(scenario())
+
+
+def test_what_can_no_longer_be_answered_in_time_is_504_and_not_computed() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        async with running(session) as batcher:
             first = batcher.submit([image(1)])
             await busy(session, 1)
-            waiting = batcher.submit([image(2), image(3)])
-            with pytest.raises(RequestError, match="2 images wait already") as caught:
-                batcher.submit([image(4), image(5)])
-            assert batcher.waiting == 2
+            (late,) = batcher.submit([image(2)], deadline=time.perf_counter() + 0.5)
+            (early,) = batcher.submit([image(3)], deadline=time.perf_counter() + 60)
             session.gate.release(9)
-            await asyncio.gather(*first, *waiting)
-        assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "1"})
+            await asyncio.gather(*first, early)
+            with pytest.raises(RequestError, match="deadline") as caught:
+                await late
+        assert caught.value.status == 504
+        assert session.batches == [1, 1]
 
     asyncio.run(scenario())
 
@@ -96,7 +101,26 @@ def test_a_crash_fails_its_batch_and_the_next_one_is_answered() -> None:
     asyncio.run(scenario())
 
 
-def test_a_cancelled_image_is_not_computed() -> None:
+def test_a_session_that_crashes_for_good_ends_the_work_and_fails_everyone() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        async with running(session) as batcher:
+            (crashing,) = batcher.submit([image(66)])
+            await busy(session, 1)
+            (waiting,) = batcher.submit([image(1)])
+            session.gate.release(9)
+            with pytest.raises(RuntimeError, match="session crashed"):
+                await crashing
+            with pytest.raises(SessionBrokenError, match="again on a black picture"):
+                await waiting
+            with pytest.raises(SessionBrokenError):
+                batcher.submit([image(1)])
+        assert session.batches == [1, 1]
+
+    asyncio.run(scenario())
+
+
+def test_a_cancelled_image_leaves_the_queue_and_is_not_computed() -> None:
     async def scenario() -> None:
         session = GatedSession()
         async with running(session) as batcher:
@@ -104,6 +128,8 @@ def test_a_cancelled_image_is_not_computed() -> None:
             await busy(session, 1)
             gone, stays = batcher.submit([image(2), image(3)])
             gone.cancel()
+            await asyncio.sleep(0)
+            assert batcher.waiting == 1
             session.gate.release(9)
             await asyncio.gather(*first, stays)
         assert session.batches == [1, 1]

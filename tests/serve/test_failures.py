@@ -1,54 +1,217 @@
-"""A session that crashes, and a client that hangs up: the server says so and lives."""
+"""A session that crashes or is too slow, and a client that hangs up: the server says so, and lives where it can."""
 
 import asyncio
 import re
 import socket
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
+import pytest
+from fastapi import FastAPI
 from numpy.typing import NDArray
+from starlette.types import Message, Scope
 
 from contract.graph import Outputs
 from runtime import Session, load_model
+from runtime.tuning import Tuning
 from serve.app import create_app
 from serve.config import ServeConfig
+from serve.life import Life
 from tests.commands import RunningServer
 
 
-class CrashingSession(Session):
-    """A real session that fails once."""
+class StubbornSession(Session):
+    """A real session that crashes so many times, and answers only when it may."""
 
-    crashes = 1
+    crashes = 0
+    runs = 0
+
+    def __init__(self, model: bytes) -> None:
+        super().__init__(model)
+        self.gate = threading.Event()
+        self.gate.set()
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
+        self.runs += 1
+        assert self.gate.wait(timeout=30)
         if self.crashes:
             self.crashes -= 1
             raise RuntimeError("out of memory at /secret/path")
         return super().run(images_nhwc)
 
 
-def test_a_crash_in_the_session_is_500_without_details_and_the_server_lives(bundle: Path, red_jpeg: bytes) -> None:
-    async def scenario() -> tuple[httpx.Response, httpx.Response, str]:
-        model = replace(load_model(bundle), session=CrashingSession((bundle / "model.onnx").read_bytes()))
-        app = create_app(model, ServeConfig(bundle=bundle))
-        worker = asyncio.create_task(app.state.service.batcher.work())
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+@pytest.fixture
+def session(bundle: Path) -> StubbornSession:
+    return StubbornSession((bundle / "model.onnx").read_bytes())
+
+
+@asynccontextmanager
+async def serving(bundle: Path, session: Session, life: Life) -> AsyncIterator[FastAPI]:
+    """The application around that session, as uvicorn would run it; a batch is said to take a second."""
+    model = replace(load_model(bundle), session=session)
+    app = create_app(model, Tuning(runners=1, threads=1, batch_s={1: 1.0}), ServeConfig(bundle=bundle), life)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@asynccontextmanager
+async def asking(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        yield client
+
+
+async def until(condition: str, client: httpx.AsyncClient) -> None:
+    """Wait until the metrics say so."""
+    async with asyncio.timeout(30):
+        while condition not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0)
+
+
+def test_a_crash_in_the_session_is_500_without_details_and_the_server_lives(
+    bundle: Path, session: StubbornSession, red_jpeg: bytes
+) -> None:
+    async def scenario() -> None:
+        life = Life()
+        async with serving(bundle, session, life) as app, asking(app) as client:
+            session.crashes = 1
             first = await client.post("/predict", content=red_jpeg)
             second = await client.post("/predict", content=red_jpeg)
             metrics = (await client.get("/metrics")).text
-        worker.cancel()
-        return first, second, metrics
+        assert first.status_code == 500
+        assert first.json()["error"]["code"] == "internal_error"
+        assert "secret" not in first.text
+        assert second.json()["predictions"][0]["label"] == "red"
+        assert 'requests_total{route="/predict",status="500"} 1.0' in metrics
+        assert 'errors_total{code="internal_error"} 1.0' in metrics
+        assert life.ready
 
-    first, second, metrics = asyncio.run(scenario())
-    assert first.status_code == 500
-    assert first.json()["error"]["code"] == "internal_error"
-    assert "secret" not in first.text
-    assert second.json()["predictions"][0]["label"] == "red"
-    assert 'requests_total{route="/predict",status="500"} 1.0' in metrics
+    asyncio.run(scenario())
+
+
+def test_a_session_that_is_broken_for_good_ends_the_server(
+    bundle: Path, session: StubbornSession, red_jpeg: bytes
+) -> None:
+    async def scenario() -> None:
+        life = Life()
+        async with serving(bundle, session, life) as app, asking(app) as client:
+            session.crashes = 2
+            assert (await client.post("/predict", content=red_jpeg)).status_code == 500
+            async with asyncio.timeout(30):
+                while (await client.get("/ping")).status_code != 503:
+                    await asyncio.sleep(0)
+            assert (await client.post("/predict", content=red_jpeg)).status_code == 500
+        assert "out of memory" in str(life.failure)
+
+    asyncio.run(scenario())
+
+
+def test_who_would_wait_too_long_is_429_before_the_body_is_read(
+    bundle: Path, session: StubbornSession, red_jpeg: bytes
+) -> None:
+    async def scenario() -> None:
+        async with serving(bundle, session, Life()) as app, asking(app) as client:
+            session.gate.clear()
+            accepted = [asyncio.create_task(client.post("/predict", content=red_jpeg)) for _ in range(2)]
+            await until("waiting_images 1.0", client)
+            refused = await client.post("/predict", content=b"not even a picture", headers={"Expect": "100-continue"})
+            metrics = (await client.get("/metrics")).text
+            session.gate.set()
+            assert [(await answer).status_code for answer in accepted] == [200, 200]
+        assert refused.status_code == 429
+        assert (refused.headers["Retry-After"], refused.headers["Connection"]) == ("1", "close")
+        assert "decode" not in refused.headers["Server-Timing"]
+        assert re.search(r"predicted_wait_seconds 1\.\d+", metrics)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("told", ["200", "900"])
+def test_who_can_not_be_answered_in_time_is_504_without_waiting_for_it(
+    bundle: Path, session: StubbornSession, red_jpeg: bytes, told: str
+) -> None:
+    async def scenario() -> None:
+        async with serving(bundle, session, Life()) as app, asking(app) as client:
+            answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": told})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+        assert session.runs == 0
+
+    asyncio.run(scenario())
+
+
+def test_a_session_that_hangs_is_504_at_the_deadline(bundle: Path, session: StubbornSession, red_jpeg: bytes) -> None:
+    async def scenario() -> None:
+        async with serving(bundle, session, Life()) as app, asking(app) as client:
+            session.gate.clear()
+            answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": "1200"})
+            session.gate.set()
+        assert answer.status_code == 504
+        assert session.runs == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("given", ["0", "-1", "1.5", "soon", "٣", "9999999999", ""])
+def test_a_senseless_timeout_is_422(server: RunningServer, red_jpeg: bytes, given: str) -> None:
+    headers = {b"X-Request-Timeout-Ms": given.encode()}
+    answer = httpx.post(f"{server.url}/predict", content=red_jpeg, headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_parameter")
+
+
+def test_a_client_that_has_left_is_not_computed(bundle: Path, session: StubbornSession, red_jpeg: bytes) -> None:
+    async def scenario() -> None:
+        async with serving(bundle, session, Life()) as app, asking(app) as client:
+            session.gate.clear()
+            first = asyncio.create_task(client.post("/predict", content=red_jpeg))
+            await until("waiting_images 0.0", client)
+            leave = asyncio.Event()
+            leaving = asyncio.create_task(ask_and_leave(app, red_jpeg, leave))
+            await until("waiting_images 1.0", client)
+            leave.set()
+            await leaving
+            await until('requests_total{route="/predict",status="499"} 1.0', client)
+            session.gate.set()
+            assert (await first).status_code == 200
+            assert (await client.post("/predict", content=red_jpeg)).status_code == 200
+        assert session.runs == 2
+
+    asyncio.run(scenario())
+
+
+async def ask_and_leave(app: FastAPI, body: bytes, leave: asyncio.Event) -> None:
+    """A request whose client hangs up when told."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await leave.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        pass
+
+    scope: Scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/predict",
+        "raw_path": b"/predict",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": None,
+        "server": None,
+    }
+    await app(scope, receive, send)
 
 
 def test_a_client_that_hangs_up_leaves_no_stack_trace(bundle: Path) -> None:

@@ -4,6 +4,8 @@ import re
 import shutil
 import signal
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,6 +18,7 @@ def test_the_banner_says_what_was_proven(server: RunningServer) -> None:
     banner = "".join(server.banner)
     assert re.search(r"tiny, version [0-9a-f]{8}: resnet18, 3 classes", banner)
     assert re.search(r"Verified 10 files; golden files agree on cpu \(largest difference \d+\.\d % of", banner)
+    assert re.search(r"Runs .* of at most \d on \d+ threads: \d+\.\d images/s \(measured", banner)
 
 
 def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path) -> None:
@@ -62,3 +65,38 @@ def test_a_signal_ends_the_server(
     running = RunningServer(bundle)
     assert httpx.post(f"{running.url}/predict", content=red_jpeg).status_code == 200
     assert running.stop(number) == ending
+
+
+def test_on_sigterm_readiness_goes_first_and_every_request_is_answered(bundle: Path, red_jpeg: bytes) -> None:
+    running = RunningServer(bundle, "--drain-ms", "1500")
+    answered, closing = [], threading.Event()
+
+    def ask() -> None:
+        """As behind a load balancer: as long as the server says that it is ready, and a little beyond."""
+        with httpx.Client(base_url=running.url, timeout=60) as client:
+            while not closing.is_set():
+                answered.append(client.post("/predict", content=red_jpeg).status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        while len(answered) < 50:
+            assert not any(future.done() for future in asking)
+        running.process.send_signal(signal.SIGTERM)
+        while httpx.get(f"{running.url}/ping").status_code == 200:
+            pass
+        leaving = httpx.post(f"{running.url}/predict", content=red_jpeg)
+        closing.set()
+    for future in asking:
+        future.result()
+    assert set(answered) == {200}
+    assert (leaving.status_code, leaving.headers["Connection"]) == (200, "close")
+    _, errors = running.process.communicate(timeout=30)
+    assert (running.process.returncode, errors) == (0, "")
+
+
+def test_a_second_sigterm_ends_the_draining(bundle: Path) -> None:
+    running = RunningServer(bundle, "--drain-ms", "60000")
+    running.process.send_signal(signal.SIGTERM)
+    while httpx.get(f"{running.url}/ping").status_code == 200:
+        pass
+    assert running.stop() == (0, "")

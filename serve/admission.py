@@ -1,0 +1,38 @@
+"""A request comes in; whether it may wait is decided by how long it would, not by how many wait."""
+
+import math
+import time
+
+from contract.request_error import RequestError
+from serve.batcher import Batcher, late
+from serve.decoder import Decoder
+
+
+class Admission:
+    """The bound on the queue, in seconds of predicted wait."""
+
+    def __init__(self, decoder: Decoder, batcher: Batcher, max_wait_s: float) -> None:
+        self._decoder, self._batcher, self._max_wait_s = decoder, batcher, max_wait_s
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait, those being decoded among them."""
+        return self._decoder.pending + self._batcher.waiting
+
+    @property
+    def wait_s(self) -> float:
+        """How long a picture that comes now will wait: for the decoders or for the runners, whichever are behind."""
+        return max(self._decoder.wait_s, self._batcher.wait_s(self.waiting))
+
+    def check(self, deadline: float) -> None:
+        """Raise `RequestError`: 429 if a picture that comes now would wait too long, 504 if it would miss `deadline`.
+
+        `deadline` is a moment of `time.perf_counter`.
+        """
+        wait = self.wait_s
+        if wait > self._max_wait_s:
+            retry = max(1, math.ceil(wait - self._max_wait_s))
+            message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
+            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
+        if time.perf_counter() + wait + self._batcher.times.seconds(1) > deadline:
+            raise late()

@@ -1,0 +1,36 @@
+"""Seconds that batches took in, how long the next ones will take out."""
+
+from collections.abc import Mapping
+
+# Of each new observation: half of what was known is forgotten after seven batches.
+WEIGHT = 0.1
+
+
+class BatchTimes:
+    """Seconds by batch size: the shape was measured at start, its scale follows what the server sees."""
+
+    def __init__(self, measured_s: Mapping[int, float]) -> None:
+        self.measured_s = dict(sorted(measured_s.items()))
+        self.scale = 1.0
+
+    @property
+    def buckets(self) -> list[int]:
+        """The batch sizes that are run, smallest first."""
+        return list(self.measured_s)
+
+    @property
+    def largest(self) -> int:
+        """The largest batch."""
+        return self.buckets[-1]
+
+    def bucket(self, images: int) -> int:
+        """The largest batch that so many images fill; at least the smallest."""
+        return max((size for size in self.buckets if size <= images), default=self.buckets[0])
+
+    def seconds(self, size: int) -> float:
+        """How long a batch of one of the bucket sizes will take."""
+        return self.scale * self.measured_s[size]
+
+    def observe(self, size: int, seconds: float) -> None:
+        """Learn from a batch that was run."""
+        self.scale += WEIGHT * (seconds / self.measured_s[size] - self.scale)

@@ -1,0 +1,190 @@
+"""Bytes from a socket in, requests out, for clients that keep up: who sends or reads too slowly is hung up on.
+
+uvicorn by itself waits without end for a first byte, a header, a body or a reader, and does not exit meanwhile.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from contract.request_error import error_body
+
+HEAD_S = 5.0
+HEAD_BYTES = 16_384
+HEAD_FIELDS = 100
+BODY_S = 10.0
+"""After this long a body must have come at `BODY_BYTES_S`, and from then on it is looked at every `CHECK_S`."""
+BODY_BYTES_S = 50_000
+CHECK_S = 1.0
+WRITE_S = 10.0
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with limits on time, rate and size of what a client sends, and on the time it takes to read.
+
+    While a head is read, `_guard` ends the connection unless the head is complete by then; while a body is read, unless
+    it comes fast enough. Between requests uvicorn's own keep-alive timer runs.
+    """
+
+    _guard: asyncio.TimerHandle | None = None
+    _write_guard: asyncio.TimerHandle | None = None
+    _active: RequestResponseCycle | None = None
+    _in_head = False
+    _in_body = False
+    _received = 0
+    _fields_size = 0
+    _body_began = 0.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The head of the first request is due."""
+        super().connection_made(transport)
+        self._begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """No timer outlives its connection, and nothing more is written to it."""
+        self._set_guard(None)
+        self._set_write_guard(None)
+        if self._active:  # uvicorn tells only the last of several requests that were sent at once
+            self._active.disconnected = True
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let uvicorn parse what comes, unless it is a head that never ends."""
+        if not (self._in_head or self._in_body):
+            self._begin_head()
+        if self._in_head and self._received > HEAD_BYTES:
+            self._refuse_head()
+        else:
+            self._received += len(data) if self._in_head else 0
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """A request begins, perhaps in the same bytes that end the one before."""
+        if not self._in_head:
+            self._begin_head()
+        self._fields_size = 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field of the head."""
+        super().on_header(name, value)
+        self._fields_size += len(name) + len(value)
+        if self._fields_size > HEAD_BYTES or len(self.headers) > HEAD_FIELDS:
+            self._refuse_head()
+            raise ValueError  # stops the parser
+
+    def on_headers_complete(self) -> None:
+        """The body follows, at a reasonable rate."""
+        self._in_head, self._in_body = False, True
+        self._received, self._body_began = 0, time.perf_counter()
+        self._set_guard(BODY_S, self._check_body)
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_body(self, body: bytes) -> None:
+        """Count what comes."""
+        self._received += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is all here."""
+        self._in_body = False
+        self._set_guard(None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer is written; who does not read it is not waited for."""
+        super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._set_write_guard(WRITE_S)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP gets the error form as well."""
+        self._refuse(400, "malformed_request", "this is not an HTTP request that can be read")
+
+    def shutdown(self) -> None:
+        """The server ends: a body that is on its way gets one more moment."""
+        if self._in_body:
+            self._set_guard(CHECK_S, self.transport.abort)
+        super().shutdown()
+
+    def pause_writing(self) -> None:
+        """The client does not read what it asked for."""
+        super().pause_writing()
+        self._set_write_guard(WRITE_S)
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._set_write_guard(None)
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Nothing came after an answer; an answer that was not read either would keep the socket open for ever."""
+        self._hang_up()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _begin_head(self) -> None:
+        self._in_head, self._received = True, 0
+        self._set_guard(HEAD_S, self._check_head)
+
+    def _check_head(self) -> None:
+        if self._is_idle:
+            self._refuse_slow()
+        else:  # an answer is on its way, and the head is that of the next request
+            self._set_guard(CHECK_S, self._check_head)
+
+    def _check_body(self) -> None:
+        if self._received < BODY_BYTES_S * (time.perf_counter() - self._body_began):
+            self._refuse_slow()
+        else:
+            self._set_guard(CHECK_S, self._check_body)
+
+    def _refuse_slow(self) -> None:
+        self._refuse(408, "too_slow", "the request did not come within the time a request may take; send it again")
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, "header_too_large", f"the header has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields")
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer in the error form, unless another answer is on its way, and hang up."""
+        if not self.transport.is_closing() and (self._is_idle or not self.cycle.response_started):
+            body = json.dumps(asdict(error_body(code, message))).encode()
+            head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head.encode() + body)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Close; at once when the other side does not even read."""
+        self._set_guard(None)
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _end_unread(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def _set_guard(self, seconds: float | None, act: Callable[[], object] | None = None) -> None:
+        """At most one timer watches over what is received."""
+        if self._guard:
+            self._guard.cancel()
+        self._guard = self.loop.call_later(seconds, act) if seconds is not None and act else None
+
+    def _set_write_guard(self, seconds: float | None) -> None:
+        """And one over what is sent."""
+        if self._write_guard:
+            self._write_guard.cancel()
+        self._write_guard = self.loop.call_later(seconds, self._end_unread) if seconds is not None else None

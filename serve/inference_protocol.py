@@ -1,0 +1,235 @@
+"""Bodies of the Open Inference Protocol V2 in, pictures out; outputs in, bodies out.
+
+Specification: kserve/open-inference-protocol, inference_rest.md; the extensions are Triton's extension_binary_data.md
+and extension_classification.md. An input of type BYTES holds picture files, as OpenVINO Model Server takes them.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contract.graph import INPUT_NAME, OUTPUT_NAMES, Outputs
+from contract.request_error import RequestError
+
+HEADER = "Inference-Header-Content-Length"
+Pixels = NDArray[np.uint8]
+LENGTH_BYTES = 4
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class InferInput(_Strict):
+    """A tensor that is sent: its values in `data`, or after the JSON."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    data: list[Any] | None = None
+
+
+class InferOutput(_Strict):
+    """A tensor that is asked for."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class InferRequest(_Strict):
+    """What an inference request says in JSON."""
+
+    id: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: list[InferInput]
+    outputs: list[InferOutput] = Field(default_factory=list)
+
+    @property
+    def timeout_ms(self) -> int | None:
+        """The parameter `timeout`, which is in microseconds, as Triton has it. Raises `RequestError` 400."""
+        given = self.parameters.get("timeout")
+        if given is None:
+            return None
+        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+            raise bad(f"timeout is {given!r}; expected microseconds, from 1")
+        return max(1, given // 1000)
+
+
+def bad(message: str) -> RequestError:
+    """The error for a request that does not keep to the protocol."""
+    return RequestError(400, "malformed_request", message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """An inference request that was read: the pictures to answer for, as pixels or as files, and how to answer."""
+
+    request: InferRequest
+    pixels: list[Pixels]
+    files: list[bytes]
+    binary: bool
+    """Whether outputs are binary unless they say otherwise."""
+
+
+def read_query(body: bytes, header_length: str | None, size: int, most: int) -> Query:
+    """The pictures of a request: uint8 [N, size, size, 3], or N files; at most `most`. Raises `RequestError` 400."""
+    length = len(body) if header_length is None else _length(header_length, len(body))
+    raw = header_length is not None and length == 0
+    request = _raw_request(body, size) if raw else _parse(body[:length])
+    if len(request.inputs) != 1 or request.inputs[0].name != INPUT_NAME:
+        raise bad(f"inputs are {[given.name for given in request.inputs]}; expected one, named {INPUT_NAME}")
+    if unknown := [wanted.name[:40] for wanted in request.outputs if wanted.name not in OUTPUT_NAMES]:
+        raise bad(f"outputs {unknown[:8]} are not among {list(OUTPUT_NAMES)}")
+    given = request.inputs[0]
+    pixels, files = _read_input(given, body[length:], size, most)
+    return Query(
+        request=request,
+        pixels=pixels,
+        files=files,
+        binary=raw or request.parameters.get("binary_data_output") is True,
+    )
+
+
+def _length(given: str, most: int) -> int:
+    """How many bytes of the body are JSON."""
+    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) <= most):
+        raise bad(f"{HEADER} is {given[:20]!r}; expected how many of the body's {most} bytes are JSON")
+    return int(given)
+
+
+def _parse(text: bytes) -> InferRequest:
+    try:
+        return InferRequest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise bad(f"the JSON is not an inference request: {place + ': ' if place else ''}{first['msg']}") from error
+
+
+def _raw_request(body: bytes, size: int) -> InferRequest:
+    """A body that is nothing but the tensor."""
+    shape = [len(body) // (size * size * 3), size, size, 3]
+    return InferRequest(inputs=[InferInput(name=INPUT_NAME, shape=shape, datatype="UINT8")])
+
+
+def _read_input(given: InferInput, binary: bytes, size: int, most: int) -> tuple[list[Pixels], list[bytes]]:
+    wanted = {"UINT8": [size, size, 3], "BYTES": []}.get(given.datatype)
+    if wanted is None:
+        raise bad(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (picture files)")
+    if not given.shape or given.shape[1:] != wanted or not 1 <= given.shape[0] <= most:
+        raise bad(f"shape is {given.shape[:8]}; expected {['N', *wanted]} with N from 1 to {most}")
+    if given.data is None:
+        binary = _sized(given, binary)
+    if given.datatype == "UINT8":
+        return list(_pixels(given, binary)), []
+    files = _split(binary) if given.data is None else _decode(given.data)
+    if len(files) != given.shape[0]:
+        raise bad(f"shape is {given.shape}, but there are {len(files)} elements")
+    return [], files
+
+
+def _sized(given: InferInput, binary: bytes) -> bytes:
+    """The input's bytes. Its size need not be said, as there is only one input."""
+    size = given.parameters.get("binary_data_size", len(binary))
+    if size != len(binary) or isinstance(size, bool):
+        raise bad(f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON")
+    return binary
+
+
+def _pixels(given: InferInput, binary: bytes) -> Pixels:
+    count = math.prod(given.shape)
+    if given.data is None:
+        if len(binary) != count:
+            raise bad(f"shape {given.shape} takes {count} bytes; there are {len(binary)}")
+        return np.frombuffer(binary, np.uint8).reshape(given.shape)
+    try:
+        values = np.asarray(given.data)
+    except ValueError as error:  # rows of several lengths
+        raise bad("data is not a tensor") from error
+    if values.dtype.kind not in "iu" or values.size != count or values.min() < 0 or values.max() > 255:
+        raise bad(f"data does not hold {count} whole numbers from 0 to 255")
+    return values.astype(np.uint8).reshape(given.shape)
+
+
+def _split(binary: bytes) -> list[bytes]:
+    """Elements with their length before each, 4 bytes, little-endian."""
+    elements, place = [], 0
+    while place < len(binary):
+        begin = place + LENGTH_BYTES
+        place = begin + int.from_bytes(binary[place:begin], "little")
+        if place > len(binary) or begin > len(binary):
+            raise bad("an element is longer than what is left of the body")
+        elements.append(binary[begin:place])
+    return elements
+
+
+def _decode(data: Sequence[Any]) -> list[bytes]:
+    """In JSON, files are written in base64."""
+    try:
+        return [base64.b64decode(element, validate=True) for element in data]
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise bad("data of type BYTES takes picture files in base64") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A body and what its header must say."""
+
+    body: bytes
+    headers: dict[str, str]
+
+
+def write_reply(query: Query, outputs: Outputs, labels: Sequence[str], model: str, version: str) -> Reply:
+    """The outputs that were asked for, all of them if none was. Raises `RequestError` 400 for a senseless parameter."""
+    entries, blobs = [], []
+    for wanted in query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]:
+        entry, blob = _write_output(wanted, getattr(outputs, wanted.name), labels, query.binary)
+        entries.append(entry)
+        blobs.append(blob)
+    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": entries}
+    if query.request.id is not None:
+        answer["id"] = query.request.id
+    text = json.dumps(answer, allow_nan=False).encode()
+    if not any(blobs):
+        return Reply(body=text, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/octet-stream", HEADER: str(len(text))}
+    return Reply(body=text + b"".join(blobs), headers=headers)
+
+
+def _write_output(
+    wanted: InferOutput, values: NDArray[np.float32], labels: Sequence[str], binary: bool
+) -> tuple[dict[str, Any], bytes]:
+    """The output's entry in the JSON, and its bytes after it."""
+    classes = wanted.parameters.get("classification")
+    if classes is not None:
+        texts = _classify(classes, values, labels)
+        shape, datatype = [len(values), len(texts) // len(values)], "BYTES"
+        data: list[Any] = texts
+        blob = b"".join(len(text.encode()).to_bytes(LENGTH_BYTES, "little") + text.encode() for text in texts)
+    else:
+        shape, datatype = list(values.shape), "FP32"
+        data, blob = values.ravel().tolist(), values.astype("<f4").tobytes()
+    entry: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": shape}
+    if wanted.parameters.get("binary_data", binary) is True:
+        return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob
+    return {**entry, "data": data}, b""
+
+
+def _classify(classes: object, values: NDArray[np.float32], labels: Sequence[str]) -> list[str]:
+    """`score:index:label` of the best classes, row after row."""
+    if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1 or values.ndim != 2:
+        raise bad("classification takes a number from 1, and an output with one value for each class")
+    return [
+        f"{row[index]:f}:{index}:{labels[index]}"
+        for row in values
+        for index in np.argsort(-row, kind="stable")[:classes]
+    ]

@@ -1,0 +1,164 @@
+// Pictures in, a card with the answer for each: every picture is a request of its own, so a bad one fails alone.
+
+const AT_ONCE = 4;
+const TRIES = 5;
+const STAGES = { decode: "reading", queue: "waiting", inference: "computing" };
+
+const answers = document.querySelector("#answers");
+const status = document.querySelector("#status");
+const template = document.querySelector("#answer");
+const queue = [];
+let running = 0;
+let finished = 0;
+let total = 0;
+
+function take(files) {
+  for (const file of files) {
+    const card = template.content.firstElementChild.cloneNode(true);
+    card.querySelector(".file").textContent = file.name;
+    const image = card.querySelector("img");
+    image.alt = file.name;
+    image.onerror = () => card.querySelector(".picture").remove();
+    image.src = URL.createObjectURL(file);
+    answers.prepend(card);
+    queue.push({ file, card });
+    total += 1;
+  }
+  next();
+}
+
+function next() {
+  status.textContent = total ? `${finished} of ${total} answered` : "";
+  while (running < AT_ONCE && queue.length) {
+    running += 1;
+    answer(queue.shift()).finally(() => {
+      running -= 1;
+      finished += 1;
+      next();
+    });
+  }
+}
+
+async function answer({ file, card }) {
+  const said = card.querySelector(".said");
+  try {
+    const response = await ask("predict?activation_map=true", file);
+    show(card, await response.json(), file);
+    said.append(element("p", "timing", timing(response.headers.get("Server-Timing"))));
+  } catch (error) {
+    said.replaceChildren(element("p", "error", error.message));
+    said.firstChild.setAttribute("role", "alert");
+  }
+  said.setAttribute("aria-busy", "false");
+}
+
+// While the server has too much to do it says when to come again.
+async function ask(route, file) {
+  for (let tries = 1; ; tries += 1) {
+    const response = await fetch(route, { method: "POST", body: file }).catch(() => {
+      throw new Error("The server does not answer. Is it still running?");
+    });
+    if (response.ok) return response;
+    if (response.status !== 429 || tries === TRIES) throw new Error((await response.json()).error.message);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After"))));
+  }
+}
+
+function show(card, given, file) {
+  document.querySelector("#model").textContent = `Model ${given.model}, version ${given.version}`;
+  const list = element("ol", "classes");
+  list.append(...given.predictions.map(line));
+  const download = element("button", "download", "Download the annotated picture");
+  download.type = "button";
+  download.onclick = () => save(download, file);
+  card.querySelector(".said").replaceChildren(list, download);
+  if (card.querySelector(".picture")) overlay(card, given);
+}
+
+function line(prediction) {
+  const { label, display_name: shown, probability } = prediction;
+  const item = element("li");
+  const name = element("span", "name", shown === label ? label : `${shown} (${label})`);
+  const bar = element("progress");
+  bar.value = probability;
+  bar.max = 1;
+  bar.setAttribute("aria-label", label);
+  item.append(name, element("span", "share", `${(100 * probability).toFixed(1)} %`), bar);
+  return item;
+}
+
+// The map lies over the part of the picture that the model saw.
+function overlay(card, { activation_map: rows, seen }) {
+  const canvas = card.querySelector("canvas");
+  const slider = card.querySelector(".opacity");
+  const most = Math.max(1e-6, ...rows.flat());
+  canvas.width = rows[0].length;
+  canvas.height = rows.length;
+  const pixels = new ImageData(canvas.width, canvas.height);
+  rows.flat().forEach((value, place) => {
+    const level = Math.max(0, value) / most;
+    const colour = [3, 2, 1].map((peak) => 255 * (1.5 - Math.abs(3.5 * level - peak)));
+    pixels.data.set([...colour, 255 * level], 4 * place);
+  });
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+  const [left, top, right, bottom] = seen.map((edge) => 100 * edge);
+  Object.assign(canvas.style, {
+    left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%`,
+  });
+  const range = slider.querySelector("input");
+  const fade = () => { canvas.style.opacity = range.value / 100; };
+  range.oninput = fade;
+  fade();
+  slider.hidden = false;
+}
+
+async function save(button, file) {
+  button.disabled = true;
+  try {
+    const response = await ask("annotate", file);
+    const link = element("a");
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = `${file.name.replace(/\.[^.]*$/, "")}_result.jpg`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    button.after(element("p", "error", error.message));
+  }
+  button.disabled = false;
+}
+
+function timing(header) {
+  const parts = [...(header ?? "").matchAll(/(\w+);dur=([\d.]+)/g)]
+    .filter(([, stage]) => stage in STAGES)
+    .map(([, stage, ms]) => `${STAGES[stage]} ${Number(ms).toFixed(0)} ms`);
+  return parts.join(", ");
+}
+
+function element(name, className = "", text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+for (const id of ["pick", "photograph"]) {
+  const input = document.querySelector(`#${id}`);
+  input.onchange = () => {
+    take(input.files);
+    input.value = "";
+  };
+}
+
+document.addEventListener("paste", (event) => take(event.clipboardData.files));
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  take(event.dataTransfer.files);
+});

@@ -1,0 +1,83 @@
+"""How a model is run best here: measured once, kept, and measured again when something has changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runtime.machine import cores
+from runtime.tuning import Tuning, Wish, sizes, tuned_model
+
+
+@pytest.fixture
+def linked(bundle: Path, tmp_path: Path) -> Path:
+    """The bundle, beside which nothing is kept yet."""
+    (tmp_path / "runs").mkdir()
+    folder = tmp_path / "runs" / "bundle"
+    folder.mkdir()
+    for path in bundle.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def kept(folder: Path) -> Path:
+    return folder.parent / "bundle.tuning.json"
+
+
+def test_a_measurement_is_kept_for_the_next_start(linked: Path) -> None:
+    _, first, known = tuned_model(linked, Wish())
+    _, second, known_again = tuned_model(linked, Wish())
+    assert (known, known_again) == (False, True)
+    assert first == second
+    assert first.runners * first.threads == cores()
+    assert set(first.batch_s) <= {1, 2, 4, 8}
+    assert all(seconds > 0 for seconds in first.batch_s.values())
+
+
+def test_another_wish_is_measured_anew(linked: Path) -> None:
+    tuned_model(linked, Wish())
+    _, tuning, known = tuned_model(linked, Wish(runners=2, threads=1, max_batch=3))
+    assert not known
+    assert (tuning.runners, tuning.threads) == (2, 1)
+    assert max(tuning.batch_s) <= 3
+
+
+@pytest.mark.parametrize("text", ["", "null", "{}", '{"for": {}}', "not json", '{"runners": 1}'])
+def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str) -> None:
+    kept(linked).write_text(text)
+    _, tuning, known = tuned_model(linked, Wish(max_batch=1))
+    assert not known
+    assert json.loads(kept(linked).read_text())["batch_s"] == {"1": tuning.batch_s[1]}
+
+
+def test_a_folder_that_cant_be_written_is_told_and_no_hindrance(
+    linked: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept(linked).mkdir()
+    tuned_model(linked, Wish(max_batch=1))
+    assert "The measurement can't be kept (Is a directory" in capsys.readouterr().out
+
+
+def test_sizes_are_powers_of_two_and_the_largest() -> None:
+    assert (sizes(1), sizes(8), sizes(12)) == ([1], [1, 2, 4, 8], [1, 2, 4, 8, 12])
+
+
+def test_larger_batches_must_pay() -> None:
+    no_gain = Tuning(runners=1, threads=2, batch_s={1: 0.100, 2: 0.198, 4: 0.392, 8: 0.784})
+    assert set(no_gain.without_idle_sizes().batch_s) == {1}
+    gain = Tuning(runners=1, threads=2, batch_s={1: 0.100, 2: 0.150, 4: 0.250, 8: 0.490})
+    assert set(gain.without_idle_sizes().batch_s) == {1, 2, 4}
+
+
+@pytest.mark.parametrize(
+    ("wish", "ways"),
+    [
+        (Wish(), [(1, cores()), (cores(), 1)]),
+        (Wish(threads=cores()), [(1, cores())]),
+        (Wish(threads=1), [(1, 1), (cores(), 1)]),
+        (Wish(runners=3, threads=2), [(3, 2)]),
+        (Wish(provider="cuda"), [(1, cores())]),
+    ],
+)
+def test_streams_of_one_thread_are_tried_where_the_processor_computes(wish: Wish, ways: list[tuple[int, int]]) -> None:
+    assert wish.ways == list(dict.fromkeys(ways))
