@@ -70,25 +70,26 @@ class Generator:
             await asyncio.gather(*(self.client() for _ in range(self.job.clients)))
 
     async def client(self) -> None:
-        """One client of the closed loop."""
+        """One client of the closed loop; told to come again later, it does."""
         while (due := self.now) < self.job.seconds:
-            await self.ask(due)
+            later_s = await self.ask(due)
+            await asyncio.sleep(max(0.0, min(later_s, self.job.seconds - self.now)))
 
     async def open_loop(self) -> None:
         """Poisson arrivals: the gaps are exponential, and no answer is waited for before the next request."""
-        asked: list[asyncio.Task[None]] = []
+        asked: list[asyncio.Task[float]] = []
         for due in arrivals(self.job.phases, self.job.seed):
             await asyncio.sleep(due - self.now)
             asked.append(asyncio.create_task(self.ask(due)))
         await asyncio.gather(*asked)
 
-    async def ask(self, due: float) -> None:
-        """Send one picture, wait for the answer, and judge it."""
-        picture, sent, timing = next(self.order), self.now, ""
+    async def ask(self, due: float) -> float:
+        """Send one picture, wait for the answer, and judge it; returns in how many seconds to come again."""
+        picture, sent, timing, later = next(self.order), self.now, "", ""
         try:
             async with self.session.post(self.url, **self.body(picture)) as response:
                 body = await response.read()
-                timing = response.headers.get("Server-Timing", "")
+                timing, later = response.headers.get("Server-Timing", ""), response.headers.get("Retry-After", "")
             outcome = self.judge(response.status, body, picture)
         except TimeoutError:
             outcome = Outcome.TIMEOUT
@@ -97,6 +98,7 @@ class Generator:
         stages = dict(STAGE.findall(timing))
         measured = [float(stages.get(name, "nan")) for name in (*STAGES, "batch")]
         self.rows.append((due, sent, self.now, outcome, picture, *measured))
+        return float(later) if later.isdecimal() else 0.0
 
     def body(self, picture: int) -> dict[str, Any]:
         """A picture as this protocol takes it."""

@@ -25,7 +25,7 @@ class ServeConfig:
     """Threads that each of them takes; 0 measures."""
     max_batch: int = 8
     """Largest batch that waiting images may be gathered into; how many pay is measured."""
-    max_wait_ms: int = 1000
+    max_wait_ms: int = 1500
     """A picture that would wait longer than this for its turn is answered with 429."""
     timeout_ms: int = 10_000
     """Time for a request; the header X-Request-Timeout-Ms may shorten it. What can't be answered by then is 504."""
