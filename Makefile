@@ -94,7 +94,7 @@ export: $(STAMP) ## Export RUN=name: TorchScript, ONNX, the proof that they agre
 	$(PY) -m export --run $(run) $(call option,VERSION,version)
 
 serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder) on port 5000; HOST PORT PROVIDER
-	$(PY) -m serve --bundle $(bundle) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider)
+	$(PY) -m serve --bundle $(bundle) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
 
 predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
 	@test -n "$$IMAGE" || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
@@ -112,7 +112,7 @@ torchserve-stop: $(STAMP) ## Stop TorchServe
 BENCH_OPTIONS = $(call option,TARGET,target) $(call option,PROTOCOL,protocol) $(call option,IMAGES,images) \
 	$(call option,OUT,out) $(ARGS)
 
-bench: $(STAMP) ## Load-test RUN=name on every server, or TARGET=http://… PROTOCOL=predict or torchserve; IMAGES OUT
+bench: $(STAMP) ## Load-test RUN=name on every server, or TARGET=http://… PROTOCOL=predict, torchserve, v2 or v2-binary; IMAGES OUT
 	$(PY) -m benchmarks --bundle $(bundle) $(BENCH_OPTIONS)
 
 bench-quick: $(STAMP) ## The same in under three minutes

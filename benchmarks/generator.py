@@ -23,7 +23,6 @@ from benchmarks.corpus import read_corpus
 from benchmarks.protocols import PROTOCOLS, ProtocolName, is_right
 from benchmarks.samples import DTYPE, STAGES, Outcome
 
-HEADERS = {"Content-Type": "image/jpeg"}
 STAGE = re.compile(r'(\w+);(?:dur|desc)="?([\d.]+)')
 
 
@@ -52,6 +51,7 @@ class Generator:
         self.url = self.protocol.url(job.base, job.model)
         self.entries = read_corpus(Path(job.corpus))
         self.files = [(Path(job.corpus) / entry.file).read_bytes() for entry in self.entries]
+        self.bodies = [self.protocol.write(data) for data in self.files]
         self.order = itertools.cycle(np.random.default_rng(job.seed).permutation(len(self.files)).tolist())
         self.rows: list[tuple[float | int, ...]] = []
         self.begin = 0.0
@@ -102,11 +102,11 @@ class Generator:
 
     def body(self, picture: int) -> dict[str, Any]:
         """A picture as this protocol takes it."""
-        data, field = self.files[picture], self.protocol.field
-        if not field:
-            return {"data": data, "headers": HEADERS}
+        if not self.protocol.field:
+            content, headers = self.bodies[picture]
+            return {"data": content, "headers": headers}
         form = aiohttp.FormData()
-        form.add_field(field, data, filename="picture.jpg", content_type="image/jpeg")
+        form.add_field(self.protocol.field, self.files[picture], filename="picture.jpg", content_type="image/jpeg")
         return {"data": form}
 
     def judge(self, status: int, body: bytes, picture: int) -> Outcome:

@@ -50,10 +50,10 @@ class Target:
 
     def first_answer(self, picture: bytes) -> httpx.Response:
         """Ask once. Raises `TargetError` unless there is an answer with status 200."""
-        field = PROTOCOLS[self.protocol].field
-        body: dict[str, Any] = {"content": picture, "headers": {"Content-Type": "image/jpeg"}}
-        if field:
-            body = {"files": {field: ("picture.jpg", picture, "image/jpeg")}}
+        protocol = PROTOCOLS[self.protocol]
+        body: dict[str, Any] = protocol.write(picture)._asdict()
+        if protocol.field:
+            body = {"files": {protocol.field: ("picture.jpg", picture, "image/jpeg")}}
         try:
             answer = httpx.post(self.url, timeout=120, **body)
         except httpx.HTTPError as error:
