@@ -112,10 +112,10 @@ torchserve-stop: $(STAMP) ## Stop TorchServe
 BENCH_OPTIONS = $(call option,TARGET,target) $(call option,PROTOCOL,protocol) $(call option,IMAGES,images) \
 	$(call option,OUT,out) $(ARGS)
 
-bench: $(STAMP) ## Load-test RUN=name on every server, or TARGET=http://… PROTOCOL=predict, torchserve, v2 or v2-binary; IMAGES OUT
+bench: $(STAMP) ## Load-test RUN=name on our three servers, or TARGET=http://… PROTOCOL=predict, torchserve, v2 or v2-binary; IMAGES OUT
 	$(PY) -m benchmarks --bundle $(bundle) $(BENCH_OPTIONS)
 
-bench-quick: $(STAMP) ## The same in under three minutes
+bench-quick: $(STAMP) ## Less of the same, in under three minutes
 	$(PY) -m benchmarks --bundle $(bundle) --quick $(BENCH_OPTIONS)
 
 PEERS_STAMP := .venv-peers/.installed

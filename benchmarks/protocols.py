@@ -104,6 +104,6 @@ def is_right(protocol: Protocol, body: bytes, known: Mapping[str, float], tolera
         given = protocol.read(body)
         near = all(abs(given[label] - known[label]) <= tolerance for label in given)
         best, first = max(known, key=known.__getitem__), max(given, key=given.__getitem__)
-    except (ValueError, KeyError, TypeError):  # no JSON, or of another form
+    except (ValueError, KeyError, TypeError, AttributeError):  # no JSON, or of another form
         return False
     return near and abs(known[best] - known[first]) <= tolerance

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from benchmarks import side_by_side
 from benchmarks.plots import plot_all
 from benchmarks.record import Record, command_of
 from benchmarks.rows import Row
@@ -38,6 +39,7 @@ def write_report(record: Record, folder: Path) -> None:
     values = {
         "record": record,
         "command": command_of(record.settings),
+        "beside": [list(side_by_side.HEADINGS), *side_by_side.side_by_side(record)],
         "headings": HEADINGS,
         "lines": [cells(row) for row in record.rows],
         "conclusions": conclusions(record),

@@ -68,6 +68,8 @@ class Row:
     """The load generator was too slow: the rate is no throughput of the server."""
     steady: bool
     note: str = ""
+    refused_p99: float | None = None
+    """How long the refusals took."""
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, for CSV and JSON."""
@@ -118,6 +120,7 @@ def summarise(case: Case, samples: Sequence[Samples], usages: Sequence[Usage], c
         generator_bound=any(is_generator_bound(sample) for sample in samples),
         steady=all(is_steady(one.answered["done"], one.latencies_ms, one.seconds) for one in samples),
         note=note,
+        refused_p99=percentile(np.concatenate([sample.refusals_ms for sample in samples]), 99),
     )
 
 

@@ -61,6 +61,13 @@ class Samples:
         return latencies
 
     @property
+    def refusals_ms(self) -> NDArray[np.float64]:
+        """From the moment each request that was shed was due until it heard so, in ms."""
+        shed = self.rows[self.rows["outcome"] == Outcome.SHED]
+        refusals: NDArray[np.float64] = 1000 * (shed["done"] - shed["due"])
+        return refusals
+
+    @property
     def lateness_ms(self) -> NDArray[np.float64]:
         """How much later than due requests were sent: the generator's own delay."""
         lateness: NDArray[np.float64] = 1000 * (self.rows["sent"] - self.rows["due"])

@@ -53,8 +53,9 @@ def of_row(row: Row) -> str:
     if row.case.scenario != "overload":
         return f"{server}, {row.case.scenario}, {load}: {row.note}."
     shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
+    at_most = f" (99 % of them within {row.refused_p99:.0f} ms)" if row.refused_p99 is not None else ""
     return (
-        f"{server} at {load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed, "
+        f"{server} at {load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed{at_most}, "
         f"{row.timeout + row.error} unanswered or broken; {row.note}."
     )
 

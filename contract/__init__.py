@@ -1,7 +1,7 @@
 """What every stage agrees on: images, labels, graph, golden files, errors and manifest. NumPy and Pillow only."""
 
 from contract.errors import UsageError, UserError
-from contract.image import ImageError, ImageSpec, decode_image, preprocess, seen_part
+from contract.image import ImageError, ImageSpec, decode_image, preprocess, upright_size
 from contract.labels import ClassLabel, Prediction, top_k
 from contract.manifest import Manifest, ManifestError
 
@@ -16,6 +16,6 @@ __all__ = [
     "UserError",
     "decode_image",
     "preprocess",
-    "seen_part",
     "top_k",
+    "upright_size",
 ]

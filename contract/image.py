@@ -80,6 +80,11 @@ class ImageSpec:
         left, top = (width - side) / 2, (height - side) / 2
         return left, top, left + side, top + side
 
+    def view_shares(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The same as shares of the picture's width and height."""
+        left, top, right, bottom = self.view(width, height)
+        return left / width, top / height, right / width, bottom / height
+
 
 def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
     """The model's view of an image file: uint8 [size, size, 3], RGB. Raises `ImageError`."""
@@ -111,15 +116,11 @@ def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     return np.asarray(square)
 
 
-def seen_part(data: bytes, spec: ImageSpec) -> tuple[float, float, float, float]:
-    """The part of an image file's upright picture that the model sees: left, top, right, bottom, each from 0 to 1.
-
-    Raises `ImageError`.
-    """
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an image file's picture once it is upright, read from its header. Raises `ImageError`."""
     image = _open(data)
-    width, height = image.size[::-1] if _read_orientation(image) in _LYING else image.size
-    left, top, right, bottom = spec.view(width, height)
-    return left / width, top / height, right / width, bottom / height
+    width, height = image.size
+    return (height, width) if _read_orientation(image) in _LYING else (width, height)
 
 
 def _open(data: bytes) -> Image.Image:

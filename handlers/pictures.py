@@ -26,6 +26,4 @@ def read_picture(data: bytes, spec: ImageSpec) -> Picture | ImageError:
         image = decode_image(data, shorter_side=spec.resize)
     except ImageError as error:
         return error
-    left, top, right, bottom = spec.view(*image.size)
-    width, height = image.size
-    return Picture(pixels=resize(image, spec), view=(left / width, top / height, right / width, bottom / height))
+    return Picture(pixels=resize(image, spec), view=spec.view_shares(*image.size))

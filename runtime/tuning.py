@@ -87,7 +87,8 @@ class Tuning:
 
 def tuned_model(folder: Path, wish: Wish) -> tuple[Model, Tuning, bool]:
     """A model, how to run it best, and whether that was known from an earlier start. Raises as `load_model` does."""
-    kept, key = folder.with_name(f"{folder.resolve().name}.tuning.json"), _key(folder, wish)
+    whole = folder.resolve()  # "." has no name
+    kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, wish)
     if known := _recall(kept, key):
         return load_model(folder, wish.provider, known.threads, tuple(known.batch_s)), known, True
     model, tuning = _measure_ways(folder, wish)

@@ -24,15 +24,15 @@ class Admission:
         """How long a picture that comes now will wait: for the decoders or for the runners, whichever are behind."""
         return max(self._decoder.wait_s, self._batcher.wait_s(self.waiting))
 
-    def check(self, deadline: float) -> None:
-        """Raise `RequestError`: 429 if a picture that comes now would wait too long, 504 if it would miss `deadline`.
-
-        `deadline` is a moment of `time.perf_counter`.
+    def check(self, deadline: float, count: int = 1) -> None:
+        """For `count` pictures that come now, raise `RequestError`: 429 if the first would wait too long, 504 if the
+        last would miss `deadline`, a moment of `time.perf_counter`.
         """
         wait = self.wait_s
         if wait > self._max_wait_s:
             retry = max(1, math.ceil(wait - self._max_wait_s))
             message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
             raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
-        if time.perf_counter() + wait + self._batcher.times.seconds(1) > deadline:
+        last = max(wait, self._batcher.wait_s(self.waiting + count - 1))
+        if time.perf_counter() + last + self._batcher.times.fastest_s > deadline:
             raise late()

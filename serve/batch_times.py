@@ -31,6 +31,15 @@ class BatchTimes:
         """How long a batch of one of the bucket sizes will take."""
         return self.scale * self.measured_s[size]
 
+    @property
+    def fastest_s(self) -> float:
+        """What the smallest batch took when it was measured: less time than this can't be enough.
+
+        Who is refused by an estimate teaches it nothing, so it is by this that a picture whose turn has come is judged.
+        """
+        return self.measured_s[self.buckets[0]]
+
     def observe(self, size: int, seconds: float) -> None:
-        """Learn from a batch that was run."""
-        self.scale += WEIGHT * (seconds / self.measured_s[size] - self.scale)
+        """Learn from a batch that was run; one that stalled counts as one of twice the expected time."""
+        seen = min(seconds / self.measured_s[size], 2 * self.scale)
+        self.scale += WEIGHT * (seen - self.scale)

@@ -111,6 +111,13 @@ class Batcher:
             for feed in feeds:
                 feed.cancel()
 
+    async def finish(self, seconds: float) -> bool:
+        """Wait for the batches that are being run; whether they ended in that time."""
+        end = time.perf_counter() + seconds
+        while self._due and time.perf_counter() < end:
+            await asyncio.sleep(0.05)
+        return not self._due
+
     async def _feed(self) -> None:
         """Keep one runner busy."""
         while True:
@@ -132,11 +139,11 @@ class Batcher:
 
     def _refuse_late(self) -> None:
         """Drop who hung up, and end those who can't be answered in time."""
-        now, shortest = time.perf_counter(), self.times.seconds(self.times.buckets[0])
+        now = time.perf_counter()
         alive = [job for job in self._waiting if not job.answer.done()]
         for place, job in enumerate(alive):
             ahead = place // self.times.largest * self.times.seconds(self.times.largest) / self._runners
-            if now + ahead + shortest > job.deadline:
+            if now + ahead + self.times.fastest_s > job.deadline:
                 job.answer.set_exception(late())
         self._waiting = {job: None for job in alive if not job.answer.done()}
 
@@ -144,6 +151,10 @@ class Batcher:
         started = time.perf_counter()
         try:
             outputs = await self._run_batch(np.stack([job.pixels for job in batch]), started)
+        except asyncio.CancelledError:  # another runner found the session broken
+            for job in batch:
+                _fail(job, SessionBrokenError("the session is broken"))
+            raise
         except Exception as error:  # this batch fails with the session's error; the next one is tried again
             for job in batch:
                 _fail(job, error)

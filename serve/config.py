@@ -35,6 +35,16 @@ class ServeConfig:
     """Largest request body, in megabytes (10^6 bytes)."""
     max_files: int = 64
     """Most pictures in one request."""
+    api_key_file: Path | None = None
+    """File whose first line is a key that every request must bring, as Authorization: Bearer or X-API-Key."""
+    tls_certificate: Path | None = None
+    """File with the server's certificate and its chain; with it the server speaks HTTPS."""
+    tls_key: Path | None = None
+    """File with the certificate's private key."""
+    cors_origins: tuple[str, ...] = ()
+    """Other sites whose pages may ask this server, such as https://example.org; none unless named."""
+    access_log: bool = False
+    """Write a line of JSON for each request."""
     top_k: int = 5
     """How many classes an answer names unless the request says otherwise."""
 
@@ -50,6 +60,7 @@ class ServeConfig:
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected above 0": self.max_body_mb > 0,
+            "tls_certificate and tls_key go together; give both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])

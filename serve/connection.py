@@ -5,7 +5,7 @@ uvicorn by itself waits without end for a first byte, a header, a body or a read
 
 import asyncio
 import json
-import time
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -18,10 +18,21 @@ HEAD_S = 5.0
 HEAD_BYTES = 16_384
 HEAD_FIELDS = 100
 BODY_S = 10.0
-"""After this long a body must have come at `BODY_BYTES_S`, and from then on it is looked at every `CHECK_S`."""
+"""In its first so many seconds a body must come at `BODY_BYTES_S`, and then in every `CHECK_S`."""
 BODY_BYTES_S = 50_000
-CHECK_S = 1.0
+CHECK_S = 2.0
 WRITE_S = 10.0
+PIPELINED = 16
+UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*(?=\r\n|$)", re.IGNORECASE)
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """The bytes of a head without its field Upgrade.
+
+    Java's HttpClient asks for HTTP/2 in its first request; httptools then skips that request's body.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(b"", head) + end + rest
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -34,11 +45,15 @@ class GuardedProtocol(HttpToolsProtocol):
     _guard: asyncio.TimerHandle | None = None
     _write_guard: asyncio.TimerHandle | None = None
     _active: RequestResponseCycle | None = None
+    """The request that is being answered; uvicorn's `cycle` is the last that was read, of several sent at once."""
     _in_head = False
     _in_body = False
     _received = 0
+    """Bytes since the head began, or of the body since its rate was last looked at."""
+    _fruitless = 0
+    """Bytes since there was last some of a body: sizes of chunks, trailers."""
     _fields_size = 0
-    _body_began = 0.0
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
@@ -49,22 +64,31 @@ class GuardedProtocol(HttpToolsProtocol):
         """No timer outlives its connection, and nothing more is written to it."""
         self._set_guard(None)
         self._set_write_guard(None)
-        if self._active:  # uvicorn tells only the last of several requests that were sent at once
+        if self._active:  # uvicorn tells only its `cycle`
             self._active.disconnected = True
+            self._active.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Let uvicorn parse what comes, unless it is a head that never ends."""
+        """Let uvicorn parse what comes, unless it is a head, or an end of a body, that never ends."""
         if not (self._in_head or self._in_body):
             self._begin_head()
         if self._in_head and self._received > HEAD_BYTES:
             self._refuse_head()
-        else:
-            self._received += len(data) if self._in_head else 0
-            super().data_received(data)
+            return
+        if self._in_head:
+            self._received += len(data)
+            data = without_upgrade(data)
+        self._fruitless += len(data)
+        super().data_received(data)
+        if self._in_body and self._fruitless > HEAD_BYTES:
+            self._refuse_head()
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps in the same bytes that end the one before."""
+        if len(self.pipeline) >= PIPELINED:
+            self._hang_up()
+            raise ValueError  # stops the parser
         if not self._in_head:
             self._begin_head()
         self._fields_size = 0
@@ -81,8 +105,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The body follows, at a reasonable rate."""
         self._in_head, self._in_body = False, True
-        self._received, self._body_began = 0, time.perf_counter()
-        self._set_guard(BODY_S, self._check_body)
+        self._fruitless = 0
+        self._expect_body(BODY_S)
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -92,28 +116,29 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count what comes."""
         self._received += len(body)
+        self._fruitless = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is all here."""
         self._in_body = False
-        self._set_guard(None)
+        # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
+        self._set_guard(HEAD_S if self._is_idle else None, self._hang_up)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer is written; who does not read it is not waited for."""
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self._set_write_guard(WRITE_S)
+        self._set_write_guard(WRITE_S)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the error form as well."""
         self._refuse(400, "malformed_request", "this is not an HTTP request that can be read")
 
     def shutdown(self) -> None:
-        """The server ends: a body that is on its way gets one more moment."""
+        """The server ends: a body that is on its way may go on as long as it comes."""
         if self._in_body:
-            self._set_guard(CHECK_S, self.transport.abort)
+            self._expect_body(CHECK_S)
         super().shutdown()
 
     def pause_writing(self) -> None:
@@ -133,7 +158,7 @@ class GuardedProtocol(HttpToolsProtocol):
     @property
     def _is_idle(self) -> bool:
         """Whether no request is being answered."""
-        return self.cycle is None or self.cycle.response_complete
+        return self._active is None or self._active.response_complete
 
     def _begin_head(self) -> None:
         self._in_head, self._received = True, 0
@@ -145,11 +170,16 @@ class GuardedProtocol(HttpToolsProtocol):
         else:  # an answer is on its way, and the head is that of the next request
             self._set_guard(CHECK_S, self._check_head)
 
-    def _check_body(self) -> None:
-        if self._received < BODY_BYTES_S * (time.perf_counter() - self._body_began):
+    def _expect_body(self, seconds: float) -> None:
+        """In that time so much of it must come."""
+        self._received = 0
+        self._set_guard(seconds, lambda: self._check_body(seconds))
+
+    def _check_body(self, seconds: float) -> None:
+        if self._received < BODY_BYTES_S * seconds:
             self._refuse_slow()
         else:
-            self._set_guard(CHECK_S, self._check_body)
+            self._expect_body(CHECK_S)
 
     def _refuse_slow(self) -> None:
         self._refuse(408, "too_slow", "the request did not come within the time a request may take; send it again")
@@ -158,8 +188,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(431, "header_too_large", f"the header has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields")
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        """Answer in the error form, unless another answer is on its way, and hang up."""
-        if not self.transport.is_closing() and (self._is_idle or not self.cycle.response_started):
+        """Answer in the error form, unless that would end up in another answer, and hang up."""
+        own = self._in_body and self._active is self.cycle
+        if not self.transport.is_closing() and (
+            self._is_idle or (own and self._active is not None and not self._active.response_started)
+        ):
             body = json.dumps(asdict(error_body(code, message))).encode()
             head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head.encode() + body)
@@ -173,9 +206,13 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _end_unread(self) -> None:
-        if self.transport.get_write_buffer_size():
+    def _check_read(self) -> None:
+        """Whether the client has read anything since."""
+        unread = self.transport.get_write_buffer_size()
+        if unread and unread >= self._unread:
             self.transport.abort()
+        elif unread:
+            self._set_write_guard(WRITE_S)
 
     def _set_guard(self, seconds: float | None, act: Callable[[], object] | None = None) -> None:
         """At most one timer watches over what is received."""
@@ -187,4 +224,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """And one over what is sent."""
         if self._write_guard:
             self._write_guard.cancel()
-        self._write_guard = self.loop.call_later(seconds, self._end_unread) if seconds is not None else None
+            self._write_guard = None
+        self._unread = self.transport.get_write_buffer_size() if seconds else 0
+        if seconds and self._unread:
+            self._write_guard = self.loop.call_later(seconds, self._check_read)

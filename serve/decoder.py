@@ -39,11 +39,15 @@ class Decoder:
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Do other work that would keep the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        self.pending += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self.pending -= 1
 
     async def _decode(self, data: bytes) -> Pixels | ImageError:
         prepared, seconds = await asyncio.get_running_loop().run_in_executor(self._pool, self._prepare, data)
-        self._usual_s += WEIGHT * (seconds - self._usual_s)
+        self._usual_s += WEIGHT * (seconds - self._usual_s) if self._usual_s else seconds
         self._on_picture(seconds)
         return prepared
 

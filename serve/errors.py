@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,11 @@ from serve.metrics import ServerMetrics
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
+def body_for(path: str, code: str, message: str) -> dict[str, Any]:
+    """The error form; the Open Inference Protocol has one of its own."""
+    return {"error": message} if path.startswith("/v2") else asdict(error_body(code, message))
+
+
 def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
     """Let every failure leave the server in the error form, without paths, stacks or class names, and count it."""
 
@@ -23,9 +29,7 @@ def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
         request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
         metrics.errors.labels(code).inc()
-        # The Open Inference Protocol has a form of its own.
-        body = {"error": message} if request.url.path.startswith("/v2") else asdict(error_body(code, message))
-        return JSONResponse(body, status, headers)
+        return JSONResponse(body_for(request.url.path, code, message), status, headers)
 
     @app.exception_handler(RequestError)
     async def _request_error(request: Request, error: RequestError) -> JSONResponse:
@@ -53,5 +57,7 @@ def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
 
     @app.exception_handler(Exception)
     async def _internal_error(request: Request, _: Exception) -> JSONResponse:
-        # The stack is in the server's log: Starlette raises the exception again behind this answer.
-        return respond(request, 500, "internal_error", "the server failed on this request; its log says why")
+        # The stack is in the server's log: Starlette raises the exception again behind this answer, which passes by
+        # the middleware that gives the others their id.
+        headers = {"X-Request-Id": request.scope.get("request_id", "")}
+        return respond(request, 500, "internal_error", "the server failed on this request; its log says why", headers)

@@ -10,11 +10,11 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from contract.graph import INPUT_NAME, OUTPUT_NAMES, Outputs
 from contract.request_error import RequestError
@@ -50,8 +50,8 @@ class InferRequest(_Strict):
 
     id: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: list[InferInput]
-    outputs: list[InferOutput] = Field(default_factory=list)
+    inputs: Annotated[list[InferInput], FailFast()]
+    outputs: Annotated[list[InferOutput], FailFast()] = Field(default_factory=list)
 
     @property
     def timeout_ms(self) -> int | None:
@@ -65,8 +65,8 @@ class InferRequest(_Strict):
 
 
 def bad(message: str) -> RequestError:
-    """The error for a request that does not keep to the protocol."""
-    return RequestError(400, "malformed_request", message)
+    """The error for a request that does not keep to the protocol; what it quotes may be long."""
+    return RequestError(400, "malformed_request", message[:300])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +86,10 @@ def read_query(body: bytes, header_length: str | None, size: int, most: int) -> 
     raw = header_length is not None and length == 0
     request = _raw_request(body, size) if raw else _parse(body[:length])
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT_NAME:
-        raise bad(f"inputs are {[given.name for given in request.inputs]}; expected one, named {INPUT_NAME}")
-    if unknown := [wanted.name[:40] for wanted in request.outputs if wanted.name not in OUTPUT_NAMES]:
-        raise bad(f"outputs {unknown[:8]} are not among {list(OUTPUT_NAMES)}")
+        raise bad(f"inputs are {[given.name for given in request.inputs[:8]]}; expected one, named {INPUT_NAME}")
+    names = [wanted.name for wanted in request.outputs]
+    if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
+        raise bad(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} once at most")
     given = request.inputs[0]
     pixels, files = _read_input(given, body[length:], size, most)
     return Query(

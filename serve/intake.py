@@ -1,6 +1,6 @@
 """A request with pictures in, what the model says to each of them out; refused as early as that is known."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -18,19 +18,17 @@ Result = TypeVar("Result")
 
 
 class Intake:
-    """What every route for pictures does with a request before and after its own form."""
+    """What every route for pictures does with a request before and after its own form.
+
+    A request's time begins when its body is here: a slow line is the client's, and `connection.py` bounds it.
+    """
 
     def __init__(self, service: Service, config: ServeConfig) -> None:
         self.service, self.config = service, config
 
     def check_early(self, request: Request) -> None:
         """Before the body is read. Raises `RequestError` 429 or 504."""
-        try:
-            self.service.admission.check(deadline_of(request, self.config.timeout_ms))
-        except RequestError as error:
-            if "expect" in request.headers:  # the client has not sent its body, and may send something else instead
-                error.headers = {**(error.headers or {}), "Connection": "close"}
-            raise
+        self.service.admission.check(deadline_of(request, self.config.timeout_ms))
 
     async def read(self, request: Request, most: int | None = None) -> list[bytes]:
         """The picture files of a request. Raises `RequestError`, `ClientDisconnect`."""
@@ -44,7 +42,7 @@ class Intake:
         """The outputs (N = 1) of each, or what is wrong with it. Raises `RequestError`, `ClientDisconnect`."""
         deadline = deadline_of(request, self.config.timeout_ms)
         work = self.service.run_files(pictures, deadline, request.scope["timing"])
-        return await self._attend(request, deadline, work)
+        return await self._count(request, while_awaited(request, deadline, work))
 
     async def run_one(self, request: Request) -> tuple[bytes, Outputs]:
         """A request's one picture and its outputs. Raises as `read` and `run` do, and its `ImageError`."""
@@ -53,20 +51,27 @@ class Intake:
         return pictures[0], _good(result)
 
     async def infer(self, request: Request, query: Query) -> list[Outputs]:
-        """The outputs of each picture of a V2 request. Raises as `answer` does, and the `ImageError` of a bad file."""
+        """The outputs of each picture of a V2 request. Raises as `run` does, and the `ImageError` of a bad file."""
         deadline = deadline_of(request, self.config.timeout_ms, query.request.timeout_ms)
         timing = request.scope["timing"]
         if query.pixels:
-            self.service.admission.check(deadline)
-            return await self._attend(request, deadline, self.service.run_pixels(query.pixels, deadline, timing))
-        results = await self._attend(request, deadline, self.service.run_files(query.files, deadline, timing))
+            self.service.admission.check(deadline, len(query.pixels))
+            work = self.service.run_pixels(query.pixels, deadline, timing)
+            return await self._count(request, while_awaited(request, deadline, work))
+        files = self.service.run_files(query.files, deadline, timing)
+        results = await self._count(request, while_awaited(request, deadline, files))
         return [_good(result, place, len(results)) for place, result in enumerate(results, 1)]
 
-    async def _attend(self, request: Request, deadline: float, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do it while its caller waits, and count how it went."""
+    async def work(self, request: Request, work: Callable[[], Result]) -> Result:
+        """Do what would keep the event loop, while somebody waits for it. Raises `RequestError`, `ClientDisconnect`."""
+        deadline = deadline_of(request, self.config.timeout_ms)
+        return await while_awaited(request, deadline, self.service.decoder.run(work))
+
+    async def _count(self, request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+        """Note how it went, for the statistics."""
         counted = self.service.statistics.fail
         try:
-            result = await while_awaited(request, deadline, work)
+            result = await work
             counted = self.service.statistics.success
             return result
         finally:

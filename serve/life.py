@@ -12,6 +12,9 @@ class Life:
     failure: Exception | None = None
     """Why the server must end."""
 
+    hung: bool = False
+    """At the end a batch was still running, long after everything else."""
+
     @property
     def ready(self) -> bool:
         """Whether new requests should come here."""

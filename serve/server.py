@@ -1,12 +1,16 @@
 """The life of the server: take the port, load and prove the model, listen, answer until told to stop, then drain."""
 
+import os
 import resource
 import signal
 import socket
+import sys
 import time
+import warnings
 from types import FrameType
 
 import uvicorn
+from PIL.Image import DecompressionBombWarning
 
 from contract import UserError
 from contract.errors import StartError
@@ -22,12 +26,26 @@ SHUTDOWN_S = 20
 
 def serve(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM. Raises `StartError` when the port or the model can't be had."""
-    # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
-    signal.signal(signal.SIGTERM, lambda *_: None)
     raise_file_limit()
+    # Pillow would warn of pictures that the limits of `contract.image`, which are lower, refuse.
+    warnings.simplefilter("ignore", DecompressionBombWarning)
     with bind(config.host, config.port) as listener:
         model, tuning = start_model(config)
         life = Life()
+        settings = configure(model, tuning, config, life)
+        # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        DrainingServer(settings, life, config.drain_ms / 1000).run(sockets=[listener])
+    if life.hung:  # Python would wait for the thread that runs it
+        print("error: a batch does not end; ending without it", file=sys.stderr, flush=True)
+        os._exit(1)
+    if life.failure:
+        raise UserError(f"{life.failure}; the server has ended, start it again")
+
+
+def configure(model: Model, tuning: Tuning, config: ServeConfig, life: Life) -> uvicorn.Config:
+    """The application and how uvicorn is to run it. Raises `StartError` when the key or the certificate is unusable."""
+    try:
         settings = uvicorn.Config(
             create_app(model, tuning, config, life),
             http=GuardedProtocol,
@@ -35,10 +53,16 @@ def serve(config: ServeConfig) -> None:
             log_level="error",
             timeout_graceful_shutdown=SHUTDOWN_S,
             server_header=False,
+            proxy_headers=False,
+            ssl_certfile=config.tls_certificate,
+            ssl_keyfile=config.tls_key,
         )
-        DrainingServer(settings, life, config.drain_ms / 1000).run(sockets=[listener])
-    if life.failure:
-        raise UserError(f"{life.failure}; the server has ended, start it again")
+        settings.load()
+    except UserError as error:
+        raise StartError(str(error)) from error
+    except OSError as error:  # ssl.SSLError is one
+        raise StartError(f"{config.tls_certificate} and {config.tls_key} can't be used ({error})") from error
+    return settings
 
 
 class DrainingServer(uvicorn.Server):
@@ -54,7 +78,8 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            print(f"Ready: http://{host}:{port}/predict (try it at http://{host}:{port}/docs)", flush=True)
+            base = f"{'https' if self.config.is_ssl else 'http'}://{host}:{port}"
+            print(f"Ready: {base}/predict (try it at {base}/)", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM begins the draining; a second one, or SIGINT, ends it."""

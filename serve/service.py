@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from contract import ImageError, Prediction, decode_image, seen_part
+from contract import ImageError, Prediction, decode_image, upright_size
 from contract.graph import Outputs
 from runtime import Model
 from runtime.annotate import JPEG_QUALITY, annotate
@@ -20,6 +20,8 @@ from serve.metrics import ServerMetrics
 from serve.statistics import Statistics
 from serve.timing import Timing
 
+EDGES = ("left", "top", "right", "bottom")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAnswer:
@@ -30,8 +32,8 @@ class ImageAnswer:
     predictions: list[Prediction]
     activation_map: list[list[float]] | None = None
     """Where the model looked, if asked for: how much each place speaks for the best class, row after row."""
-    seen: tuple[float, float, float, float] | None = None
-    """The part of the picture that it saw: left, top, right, bottom, as shares of its width and height."""
+    view: dict[str, float] | None = None
+    """The part of the picture that it saw: left, top, right, bottom, as shares of the upright width and height."""
 
 
 class Service:
@@ -61,7 +63,7 @@ class Service:
         `timing` takes the stages. Raises `RequestError` 429 when the wait would be too long, and 504 when an answer
         can't be there by `deadline`, a moment of `time.perf_counter`.
         """
-        self.admission.check(deadline)  # before any of them costs its decoding
+        self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
         started = time.perf_counter()
         decoded = await self.decoder.decode(pictures)
         timing.decode_s = time.perf_counter() - started
@@ -92,7 +94,8 @@ class Service:
         """The same, and where in the picture `data` the model looked."""
         answer = self.name(outputs, k)
         rows = outputs.activation_map[0, answer.predictions[0].index].tolist()
-        return replace(answer, activation_map=rows, seen=seen_part(data, self.model.manifest.image))
+        view = self.model.manifest.image.view_shares(*upright_size(data))
+        return replace(answer, activation_map=rows, view=dict(zip(EDGES, view, strict=True)))
 
     def draw(self, data: bytes, outputs: Outputs, k: int) -> bytes:
         """The picture `data` with its answer drawn over and under it, as a JPEG file."""

@@ -30,10 +30,15 @@ class Timing:
             self.batch = max(entry.batch for entry in answered)
 
     @property
+    def stages(self) -> dict[str, float]:
+        """Seconds by stage, of those that the request has been through."""
+        known = {"decode": self.decode_s, "queue": self.queue_s, "inference": self.inference_s, "total": self.total_s}
+        return {name: seconds for name, seconds in known.items() if seconds is not None}
+
+    @property
     def header(self) -> str:
         """The header's value: durations in ms, and how many images were answered together."""
-        stages = {"decode": self.decode_s, "queue": self.queue_s, "inference": self.inference_s, "total": self.total_s}
-        parts = [f"{name};dur={1000 * seconds:.2f}" for name, seconds in stages.items() if seconds is not None]
+        parts = [f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items()]
         if self.batch is not None:
             parts.append(f'batch;desc="{self.batch}"')
         return ", ".join(parts)

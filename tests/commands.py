@@ -32,8 +32,10 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 class RunningServer:
     """`python -m serve` on a free port; constructed once it says that it is ready."""
 
-    def __init__(self, bundle: Path, *options: str) -> None:
-        command = [sys.executable, "-m", "serve", "--bundle", str(bundle), "--port", "0", *options]
+    def __init__(self, bundle: Path, *options: str, module: str = "") -> None:
+        """Start it; `module` is a server in place of ours, which takes the bundle alone."""
+        ours = ["serve", "--bundle", str(bundle), "--port", "0", *options]
+        command = [sys.executable, "-m", *([module, str(bundle)] if module else ours)]
         self.process = subprocess.Popen(
             command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

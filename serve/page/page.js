@@ -55,13 +55,27 @@ async function answer({ file, card }) {
 // While the server has too much to do it says when to come again.
 async function ask(route, file) {
   for (let tries = 1; ; tries += 1) {
-    const response = await fetch(route, { method: "POST", body: file }).catch(() => {
+    const key = sessionStorage.getItem("key");
+    const headers = key ? { "X-API-Key": key } : {};
+    const response = await fetch(route, { method: "POST", body: file, headers }).catch(() => {
       throw new Error("The server does not answer. Is it still running?");
     });
     if (response.ok) return response;
+    if (response.status === 401 && tries < TRIES) {
+      askForKey(key);
+      continue;
+    }
     if (response.status !== 429 || tries === TRIES) throw new Error((await response.json()).error.message);
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After"))));
   }
+}
+
+// Several requests may find the key missing at once; people are asked only once.
+function askForKey(tried) {
+  if (sessionStorage.getItem("key") !== tried) return;
+  const key = prompt("This server wants its API key");
+  if (key === null) throw new Error("This server wants its API key; choose the picture again to give it.");
+  sessionStorage.setItem("key", key);
 }
 
 function show(card, given, file) {
@@ -88,7 +102,7 @@ function line(prediction) {
 }
 
 // The map lies over the part of the picture that the model saw.
-function overlay(card, { activation_map: rows, seen }) {
+function overlay(card, { activation_map: rows, view }) {
   const canvas = card.querySelector("canvas");
   const slider = card.querySelector(".opacity");
   const most = Math.max(1e-6, ...rows.flat());
@@ -101,9 +115,11 @@ function overlay(card, { activation_map: rows, seen }) {
     pixels.data.set([...colour, 255 * level], 4 * place);
   });
   canvas.getContext("2d").putImageData(pixels, 0, 0);
-  const [left, top, right, bottom] = seen.map((edge) => 100 * edge);
   Object.assign(canvas.style, {
-    left: `${left}%`, top: `${top}%`, width: `${right - left}%`, height: `${bottom - top}%`,
+    left: `${100 * view.left}%`,
+    top: `${100 * view.top}%`,
+    width: `${100 * (view.right - view.left)}%`,
+    height: `${100 * (view.bottom - view.top)}%`,
   });
   const range = slider.querySelector("input");
   const fade = () => { canvas.style.opacity = range.value / 100; };
@@ -120,7 +136,7 @@ async function save(button, file) {
     link.href = URL.createObjectURL(await response.blob());
     link.download = `${file.name.replace(/\.[^.]*$/, "")}_result.jpg`;
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   } catch (error) {
     button.after(element("p", "error", error.message));
   }

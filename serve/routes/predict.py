@@ -1,6 +1,5 @@
 """`POST /predict`: one picture or many, the best classes with their names; `POST /annotate`: the same as a picture."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -42,33 +41,28 @@ def routes(intake: Intake) -> APIRouter:
         """
         pictures = await intake.read(request)
         results = await intake.run(request, pictures)
+        if len(results) == 1 and isinstance(results[0], ImageError):
+            raise results[0]
 
-        def name(data: bytes, outputs: Outputs) -> ImageAnswer:
-            return service.explain(data, outputs, top_k) if activation_map else service.name(outputs, top_k)
+        def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
+            if isinstance(result, ImageError):
+                return RequestError.from_image_error(result).body
+            return service.explain(data, result, top_k) if activation_map else service.name(result, top_k)
 
-        if len(results) == 1:
-            return _only(pictures[0], results[0], name)
-        alone = [_alone(data, result, name) for data, result in zip(pictures, results, strict=True)]
-        return BatchAnswer(model=service.model_name, version=service.version, results=alone)
+        def name_all() -> list[ImageAnswer | ErrorBody]:
+            return [name(data, result) for data, result in zip(pictures, results, strict=True)]
+
+        # To explain, a picture's header is read again, which may mean decoding it.
+        answers = await intake.work(request, name_all) if activation_map else name_all()
+        if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
+            return answers[0]
+        return BatchAnswer(model=service.model_name, version=service.version, results=answers)
 
     @router.post("/annotate", openapi_extra=BODY, responses={**ERRORS, **DRAWN}, response_class=Response)
     async def annotate(request: Request, top_k: TopK = intake.config.top_k) -> Response:
         """One picture with its answer drawn over and under it: where the model looked, names and probabilities."""
         data, outputs = await intake.run_one(request)
-        drawn = await service.decoder.run(lambda: service.draw(data, outputs, top_k))
+        drawn = await intake.work(request, lambda: service.draw(data, outputs, top_k))
         return Response(drawn, media_type="image/jpeg")
 
     return router
-
-
-Name = Callable[[bytes, Outputs], ImageAnswer]
-
-
-def _only(data: bytes, result: Outputs | ImageError, name: Name) -> ImageAnswer:
-    if isinstance(result, ImageError):
-        raise result
-    return name(data, result)
-
-
-def _alone(data: bytes, result: Outputs | ImageError, name: Name) -> ImageAnswer | ErrorBody:
-    return RequestError.from_image_error(result).body if isinstance(result, ImageError) else name(data, result)

@@ -53,12 +53,14 @@ def routes(intake: Intake, life: Life) -> APIRouter:
         intake.check_early(request)
         body = await read_body(request, intake.config)
         image = service.model.manifest.image
-        query = await service.decoder.run(
-            lambda: read_query(body, request.headers.get(HEADER), image.size, intake.config.max_files)
+        query = await intake.work(
+            request, lambda: read_query(body, request.headers.get(HEADER), image.size, intake.config.max_files)
         )
         outputs = Outputs(*(np.concatenate(values) for values in zip(*await intake.infer(request, query), strict=True)))
         labels = [entry.label for entry in service.model.manifest.classes]
-        reply = write_reply(query, outputs, labels, service.model_name, service.version)
+        reply = await intake.work(
+            request, lambda: write_reply(query, outputs, labels, service.model_name, service.version)
+        )
         return Response(reply.body, headers=reply.headers)
 
     for path in (MODEL, VERSIONED):

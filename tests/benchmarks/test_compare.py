@@ -1,6 +1,5 @@
 """Two results, made to differ by known amounts."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,28 +8,11 @@ import pytest
 
 from benchmarks.compare import CompareConfig, RegressionError, changes_between, compare, judge
 from benchmarks.config import BenchConfig
-from benchmarks.record import Record, command_of, read_record, settings_of
-from benchmarks.rows import Case, Row, summarise
-from benchmarks.samples import DTYPE, Samples
+from benchmarks.record import command_of, read_record, settings_of
+from benchmarks.rows import summarise
+from benchmarks.samples import DTYPE, Outcome, Samples
 from contract import UsageError
-
-CLOSED = Case(server="lean", scenario="sweep", loop="closed", load="8 clients", input="mixed")
-OPEN = replace(CLOSED, scenario="rate", loop="open", load="50% of capacity")
-
-
-def samples(rate: float, latency_s: float, seconds: float = 10) -> Samples:
-    rows = np.zeros(int(rate * seconds), DTYPE)
-    rows["due"] = rows["sent"] = np.linspace(0, seconds - latency_s - 0.01, len(rows))
-    rows["done"] = rows["due"] + latency_s
-    return Samples(rows, seconds, 0.1)
-
-
-def row(case: Case, rates: Sequence[float], latency_s: float = 0.1) -> Row:
-    return summarise(case, [samples(rate, latency_s) for rate in rates], [], ceiling=100)
-
-
-def record(*rows: Row) -> Record:
-    return Record(settings={}, machine={"cores": "2"}, rows=list(rows), ceilings={"lean": {"mixed": 100}})
+from tests.benchmarks.rows import CLOSED, OPEN, record, row, samples
 
 
 def test_a_row_says_what_the_samples_say() -> None:
@@ -41,6 +23,15 @@ def test_a_row_says_what_the_samples_say() -> None:
     assert made.p999 is None
     assert made.steady
     assert not made.generator_bound
+
+
+def test_refusals_have_a_time_of_their_own() -> None:
+    shed = samples(100, 0.1).rows
+    shed["outcome"][::2] = Outcome.SHED
+    shed["done"][::2] = shed["due"][::2] + 0.007
+    made = summarise(CLOSED, [Samples(shed, 10, 0.1)], [], ceiling=100)
+    assert (made.refused_p99, made.p50) == pytest.approx((7, 100))
+    assert row(CLOSED, [20]).refused_p99 is None
 
 
 def test_throughput_counts_between_answers() -> None:

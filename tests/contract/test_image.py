@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 from torchvision.transforms import v2
 
-from contract import ImageError, ImageSpec, decode_image, preprocess
+from contract import ImageError, ImageSpec, decode_image, preprocess, upright_size
 from contract.image import MAX_PIXELS, MAX_SIDE, Fit
 from contract.signature import PNG_MAGIC
-from tests.pictures import draw, encode
+from tests.pictures import TINTS, draw, encode
 
 FITS: tuple[Fit, ...] = ("crop", "stretch")
 RAMP = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -208,3 +208,21 @@ def test_decode_takes_a_picture_with_foreign_bytes_behind_it() -> None:
 def test_decode_reads_the_large_photographs(shared_data: Path) -> None:
     for path in (shared_data / "oddities" / "large_photos").iterdir():
         assert preprocess(path.read_bytes(), ImageSpec(size=224, resize=232)).shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (200, 100)), (3, (200, 100)), (6, (100, 200)), (8, (100, 200))])
+def test_the_upright_size_is_read_from_the_header(orientation: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    data = encode(draw((200, 100), TINTS["red"], seed=1), exif=exif)
+    assert upright_size(data) == size == decode_image(data).size
+
+
+def test_what_is_no_picture_has_no_size() -> None:
+    with pytest.raises(ImageError):
+        upright_size(b"GIF89a")
+
+
+def test_the_view_in_shares_of_the_picture() -> None:
+    assert ImageSpec(size=32, resize=40).view_shares(200, 100) == pytest.approx((0.3, 0.1, 0.7, 0.9))
+    assert ImageSpec(size=32, resize=32, fit="stretch").view_shares(200, 100) == (0, 0, 1, 1)

@@ -163,9 +163,9 @@ def test_predict_says_where_the_model_looked_if_asked(client: httpx.Client, bund
     assert rows.ndim == 2
     outputs = load_model(bundle).run(preprocess(wide, Manifest.read(bundle).image)[None])
     np.testing.assert_allclose(rows, outputs.activation_map[0, 2], rtol=1e-4, atol=1e-4)
-    left, top, right, bottom = answer["seen"]
-    assert (left + right, top + bottom) == (1, 1)
-    assert (right - left) * 2 == pytest.approx(bottom - top)
+    view = answer["view"]
+    assert (view["left"] + view["right"], view["top"] + view["bottom"]) == pytest.approx((1, 1))
+    assert (view["right"] - view["left"]) * 2 == pytest.approx(view["bottom"] - view["top"])
     assert set(client.post("/predict", content=wide).json()) == {"model", "version", "predictions"}
 
 

@@ -135,3 +135,32 @@ def test_a_cancelled_image_leaves_the_queue_and_is_not_computed() -> None:
         assert session.batches == [1, 1]
 
     asyncio.run(scenario())
+
+
+def test_batches_are_finished_or_found_to_hang() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        async with running(session) as batcher:
+            assert await batcher.finish(0)
+            first = batcher.submit([image(1)])
+            await busy(session, 1)
+            assert not await batcher.finish(0.1)
+            session.gate.release()
+            assert await batcher.finish(10)
+            await asyncio.gather(*first)
+
+    asyncio.run(scenario())
+
+
+def test_runners_that_still_work_fail_with_the_one_that_found_the_session_broken() -> None:
+    async def scenario() -> None:
+        session = GatedSession()
+        async with running(session, runners=2) as batcher:
+            both = batcher.submit([image(66), image(66)])
+            await busy(session, 2)
+            session.gate.release(2)
+            for answer in both:
+                with pytest.raises((RuntimeError, SessionBrokenError)):
+                    await asyncio.wait_for(answer, 10)
+
+    asyncio.run(scenario())

@@ -75,6 +75,43 @@ def test_a_head_without_end_is_cut(server: RunningServer) -> None:
             pytest.fail("100 MB of header were read")
 
 
+def test_a_body_is_read_although_its_client_would_rather_speak_another_protocol(
+    server: RunningServer, red_jpeg: bytes
+) -> None:
+    head = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    with connect(server) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(red_jpeg))
+        connection.sendall(red_jpeg)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_too_many_requests_at_once_are_hung_up_on(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        with contextlib.suppress(ConnectionError):
+            assert everything(connection).count(b"HTTP/1.1 200") < 200
+
+
+def test_a_trailer_without_end_is_cut(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Endless: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(b"x" * 10_000)
+            pytest.fail("100 MB of trailer were read")
+
+
+def test_a_body_that_comes_after_its_refusal_leaves_no_connection_open(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        said = b""
+        while not said.endswith(b"}}"):
+            said += connection.recv(65536)
+        assert said.startswith(b"HTTP/1.1 404")
+        connection.sendall(b"0123456789")
+        assert connection.recv(65536) == b""
+
+
 def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None:
     with connect(server) as connection:
         last = b"GET /no HTTP/1.1\r\nConnection: close\r\n\r\n"

@@ -52,10 +52,13 @@ def session(bundle: Path) -> StubbornSession:
 
 
 @asynccontextmanager
-async def serving(bundle: Path, session: Session, life: Life) -> AsyncIterator[FastAPI]:
-    """The application around that session, as uvicorn would run it; a batch is said to take a second."""
+async def serving(
+    bundle: Path, session: Session, life: Life, batch_s: float = 1.0, max_wait_ms: int = 1500
+) -> AsyncIterator[FastAPI]:
+    """The application around that session, as uvicorn would run it; a batch is said to take `batch_s`."""
     model = replace(load_model(bundle), session=session)
-    app = create_app(model, Tuning(runners=1, threads=1, batch_s={1: 1.0}), ServeConfig(bundle=bundle), life)
+    config = ServeConfig(bundle=bundle, max_wait_ms=max_wait_ms)
+    app = create_app(model, Tuning(runners=1, threads=1, batch_s={1: batch_s}), config, life)
     async with app.router.lifespan_context(app):
         yield app
 
@@ -116,7 +119,7 @@ def test_who_would_wait_too_long_is_429_before_the_body_is_read(
     bundle: Path, session: StubbornSession, red_jpeg: bytes
 ) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life()) as app, asking(app) as client:
+        async with serving(bundle, session, Life(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
             session.gate.clear()
             accepted = [asyncio.create_task(client.post("/predict", content=red_jpeg)) for _ in range(2)]
             await until("waiting_images 1.0", client)
@@ -125,9 +128,10 @@ def test_who_would_wait_too_long_is_429_before_the_body_is_read(
             session.gate.set()
             assert [(await answer).status_code for answer in accepted] == [200, 200]
         assert refused.status_code == 429
-        assert (refused.headers["Retry-After"], refused.headers["Connection"]) == ("1", "close")
+        assert refused.headers["Retry-After"] in {"1", "2", "3"}
+        assert refused.headers["Connection"] == "close"
         assert "decode" not in refused.headers["Server-Timing"]
-        assert re.search(r"predicted_wait_seconds 1\.\d+", metrics)
+        assert re.search(r"predicted_wait_seconds [567]\.\d+", metrics)
 
     asyncio.run(scenario())
 
@@ -149,7 +153,7 @@ def test_a_session_that_hangs_is_504_at_the_deadline(bundle: Path, session: Stub
     async def scenario() -> None:
         async with serving(bundle, session, Life()) as app, asking(app) as client:
             session.gate.clear()
-            answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": "1200"})
+            answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": "3000"})
             session.gate.set()
         assert answer.status_code == 504
         assert session.runs == 1
@@ -169,7 +173,9 @@ def test_a_client_that_has_left_is_not_computed(bundle: Path, session: StubbornS
         async with serving(bundle, session, Life()) as app, asking(app) as client:
             session.gate.clear()
             first = asyncio.create_task(client.post("/predict", content=red_jpeg))
-            await until("waiting_images 0.0", client)
+            async with asyncio.timeout(30):
+                while session.runs == 0:
+                    await asyncio.sleep(0)
             leave = asyncio.Event()
             leaving = asyncio.create_task(ask_and_leave(app, red_jpeg, leave))
             await until("waiting_images 1.0", client)

@@ -4,9 +4,10 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -68,6 +69,12 @@ def wait(page: Chrome, condition: Callable[[Chrome], object]) -> None:
     WebDriverWait(page, 30).until(condition)
 
 
+def log_of(page: Any, kind: str) -> list[dict[str, Any]]:
+    """What has been logged since this was last asked."""
+    entries: list[dict[str, Any]] = page.get_log(kind)
+    return entries
+
+
 def cards(page: Chrome) -> dict[str, WebElement]:
     """The answers by file name, once all of them are there."""
     wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, ".answer"))
@@ -121,26 +128,26 @@ def test_the_annotated_picture_can_be_downloaded(
 
 
 def test_no_other_host_is_asked_and_nothing_is_blocked_or_broken(page: Chrome, files: list[Path]) -> None:
-    page.get_log("performance")
+    log_of(page, "performance")
     page.refresh()
     choose(page, files[0], files[1])
     cards(page)
-    events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    events = [json.loads(entry["message"])["message"] for entry in log_of(page, "performance")]
     asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
     origin = page.current_url
     assert f"{origin}predict?activation_map=true" in asked
     assert [url for url in asked if not url.startswith((origin, "blob:", "data:"))] == []
-    problems = [entry["message"] for entry in page.get_log("browser") if "415" not in entry["message"]]
+    problems = [entry["message"] for entry in log_of(page, "browser") if "415" not in entry["message"]]
     assert problems == []
 
 
 def test_the_keyboard_reaches_everything(page: Chrome, files: list[Path]) -> None:
     choose(page, files[0])
     cards(page)
-    page.find_element(By.TAG_NAME, "body").click()
+    page.execute_script("document.body.tabIndex = -1; document.body.focus()")
     reached = []
     for _ in range(6):
-        page.switch_to.active_element.send_keys(Keys.TAB)
+        ActionChains(page).send_keys(Keys.TAB).perform()
         focused = page.switch_to.active_element
         reached.append(focused.get_attribute("id") or focused.get_attribute("type") or focused.tag_name)
     assert reached == ["pick", "photograph", "range", "button", "a", "a"]

@@ -174,6 +174,7 @@ BAD: dict[str, Any] = {
     "texts": tensor(datatype="UINT8", shape=[1, 32, 32, 3], data=["1"] * 3072),
     "ragged": tensor(datatype="UINT8", shape=[1, 32, 32, 3], data=[[1], [1, 2]]),
     "an unknown output": {**tensor(), "outputs": [{"name": "other"}]},
+    "an output twice": {**tensor(), "outputs": [{"name": "logits"}] * 2},
     "no picture": tensor(),
     "a timeout of nothing": {**tensor(), "parameters": {"timeout": 0}},
     "a timeout in words": {**tensor(), "parameters": {"timeout": "soon"}},

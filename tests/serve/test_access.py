@@ -1,0 +1,147 @@
+"""Who may ask, over which line, and what is written down of it."""
+
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.commands import RunningServer, run_module
+
+KEY = "a-key-of-sixteen-characters-or-more"
+
+
+@pytest.fixture(scope="module")
+def guarded(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with a key, another site that may ask, and an access log."""
+    path = tmp_path_factory.mktemp("key") / "key.txt"
+    path.write_text(f"{KEY}\n")
+    options = ("--api-key-file", str(path), "--cors-origins", "https://example.org", "--access-log")
+    running = RunningServer(bundle, *options, "--drain-ms", "0")
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+@pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}])
+def test_who_has_the_key_is_answered(guarded: RunningServer, red_jpeg: bytes, headers: dict[str, str]) -> None:
+    answer = httpx.post(f"{guarded.url}/predict", content=red_jpeg, headers=headers)
+    assert answer.json()["predictions"][0]["label"] == "red"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": f"Basic {KEY}"}, {"Authorization": "Bearer"}]
+)
+def test_who_has_not_is_401_on_every_route_but_health_and_page(guarded: RunningServer, headers: dict[str, str]) -> None:
+    described = httpx.get(f"{guarded.url}/openapi.json", headers={"X-API-Key": KEY}).json()["paths"]
+    refused = {
+        path
+        for path, methods in described.items()
+        for method in methods
+        if httpx.request(method, f"{guarded.url}{path}", headers=headers).status_code == 401
+    }
+    assert set(described) - refused == {"/ping", "/v2/health/live", "/v2/health/ready"}
+    for path in ("/docs", "/openapi.json", "/metrics", "//predict", "/nowhere"):
+        assert httpx.get(f"{guarded.url}{path}", headers=headers).status_code in {401, 404}
+    assert httpx.get(f"{guarded.url}/", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/page/../metrics", "/page/..%2fmetrics", "/page//metrics", "/ping/../metrics"])
+def test_the_key_is_not_got_around_through_what_is_open(guarded: RunningServer, path: str) -> None:
+    address = urlsplit(guarded.url)
+    with socket.create_connection((address.hostname, address.port or 80), timeout=20) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(65536).split()[1] in {b"401", b"404"}
+
+
+def test_a_page_of_the_other_site_may_ask_and_no_other(guarded: RunningServer, server: RunningServer) -> None:
+    def allowed(running: RunningServer, origin: str) -> str | None:
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        found = httpx.options(f"{running.url}/predict", headers=headers).headers
+        origin_allowed: str | None = found.get("Access-Control-Allow-Origin")
+        return origin_allowed
+
+    assert allowed(guarded, "https://example.org") == "https://example.org"
+    assert allowed(guarded, "https://evil.example") is None
+    assert allowed(server, "https://example.org") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("order-7", True), ("x" * 65, False), ("a b", False), ("a\tb", False), ("é", False)]
+)
+def test_a_request_keeps_a_usable_id_and_gets_another_for_any_else(
+    server: RunningServer, given: str, kept: bool
+) -> None:
+    answer = httpx.get(f"{server.url}/ping", headers={b"X-Request-Id": given.encode()})
+    assert (answer.headers["X-Request-Id"] == given) is kept
+    assert 1 <= len(answer.headers["X-Request-Id"]) <= 64
+
+
+def test_the_access_log_is_a_line_of_json_for_each_request(guarded: RunningServer, red_jpeg: bytes) -> None:
+    headers = {"X-API-Key": KEY, "X-Request-Id": "leaf-1", "User-Agent": "evil"}
+    httpx.post(f"{guarded.url}/predict?secret=%0a%1b", content=red_jpeg, headers=headers)
+    assert guarded.process.stdout is not None
+    lines = (json.loads(line) for line in guarded.process.stdout)
+    line = next(line for line in lines if line["request_id"] == "leaf-1")
+    assert (line["method"], line["route"], line["status"], line["client"]) == ("POST", "/predict", 200, "127.0.0.1")
+    assert {"decode_ms", "queue_ms", "inference_ms", "total_ms"} <= set(line)
+    assert "secret" not in json.dumps(line)
+
+
+def test_a_log_that_nobody_reads_stops_neither_the_answers_nor_the_end(bundle: Path) -> None:
+    running = RunningServer(bundle, "--access-log", "--drain-ms", "0")
+    with httpx.Client(base_url=running.url) as client:
+        for _ in range(1000):  # more than a pipe holds
+            assert client.get("/ping").status_code == 200
+    running.process.terminate()
+    assert running.process.wait(timeout=30) == 0
+    _, errors = running.process.communicate()
+    assert errors == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("short", "has 5 characters"), ("", "has 0 characters"), ("é" * 20, "ASCII")]
+)
+def test_a_key_that_is_no_key_is_refused_at_start(bundle: Path, tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "key.txt").write_text(text)
+    result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--api-key-file", str(tmp_path / "key.txt"))
+    assert result.returncode == 3
+    assert problem in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key, which openssl makes."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = folder / "cert.pem", folder / "key.pem"
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    made = ["-newkey", "rsa:2048", "-nodes", "-days", "1", "-out", str(files[0]), "-keyout", str(files[1])]
+    subprocess.run(["openssl", "req", "-x509", *made, *names], check=True, capture_output=True)
+    return files
+
+
+def test_https_with_a_certificate(bundle: Path, certificate: tuple[Path, Path], red_jpeg: bytes) -> None:
+    path, key = certificate
+    running = RunningServer(bundle, "--tls-certificate", str(path), "--tls-key", str(key), "--drain-ms", "0")
+    assert running.url.startswith("https://")
+    trusted = ssl.create_default_context(cafile=str(path))
+    answer = httpx.post(f"{running.url}/predict", content=red_jpeg, verify=trusted)
+    assert answer.json()["predictions"][0]["label"] == "red"
+    assert running.stop() == (0, "")
+
+
+def test_a_certificate_without_its_key_is_refused(bundle: Path, certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    path, _ = certificate
+    alone = run_module("serve", "--bundle", str(bundle), "--tls-certificate", str(path))
+    assert (alone.returncode, alone.stderr) == (2, "error: tls_certificate and tls_key go together; give both\n")
+    (tmp_path / "other.pem").write_text("no key")
+    options = ("--tls-certificate", str(path), "--tls-key", str(tmp_path / "other.pem"))
+    broken = run_module("serve", "--bundle", str(bundle), "--port", "0", *options)
+    assert broken.returncode == 3
+    assert "can't be used" in broken.stderr
