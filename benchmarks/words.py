@@ -17,7 +17,7 @@ def conclusions(record: Record) -> list[str]:
     bound = [row for row in rows if row.generator_bound]
     if bound:
         sentences.append(
-            f"In {len(bound)} rows the load generator was too slow; their rates are no throughput of the server."
+            f"Rows in which the load generator was too slow: {len(bound)}; their rates are no throughput of the server."
         )
     unsteady = sum(not row.steady for row in rows if row.case.scenario == "sweep")
     if unsteady:
