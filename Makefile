@@ -20,6 +20,8 @@ DATA =
 RUN =
 # The bundle to serve or to ask; by default the run's.
 BUNDLE =
+# A folder of bundles to serve in its place: several models, and versions of them.
+MODELS =
 
 # Training. Empty means the default that `make train-help` shows.
 ARCH =
@@ -55,7 +57,7 @@ B =
 ARGS =
 
 # Values reach the commands through the environment: paths may hold spaces, quotes and apostrophes.
-export DATA RUN BUNDLE ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
+export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
@@ -93,8 +95,8 @@ train-help: $(STAMP) ## Every training option with its default
 export: $(STAMP) ## Export RUN=name: TorchScript, ONNX, the proof that they agree, the bundle
 	$(PY) -m export --run $(run) $(call option,VERSION,version)
 
-serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder) on port 5000; HOST PORT PROVIDER
-	$(PY) -m serve --bundle $(bundle) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
+serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles) on port 5000; HOST PORT PROVIDER
+	$(PY) -m serve $(if $(MODELS),--models "$$MODELS",--bundle $(bundle)) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
 
 predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
 	@test -n "$$IMAGE" || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }

@@ -18,7 +18,19 @@ from benchmarks.peers import PEERS, image_classifier, peer
 from benchmarks.protocols import PROTOCOLS, is_right
 from benchmarks.record import Record, settings_of
 from benchmarks.report import write_report
-from benchmarks.scenarios import INPUTS, MIXED, SIZED, Load, goodput, overloads, rates, soak, sweep, warm_up
+from benchmarks.scenarios import (
+    INPUTS,
+    MIXED,
+    SIZED,
+    Load,
+    beside_slow,
+    goodput,
+    overloads,
+    rates,
+    soak,
+    sweep,
+    warm_up,
+)
 from benchmarks.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
 from contract import Manifest
 from runtime import Model, load_model
@@ -76,8 +88,8 @@ def prepare(settings: BenchConfig, folder: Path) -> Ground:
     """Load the model that knows the answers, and write the corpora."""
     model = load_model(settings.bundle, batches=(BATCH,))
     corpora = {name: folder / name.replace(" ", "-") for name in INPUTS}
-    write_corpus(model, settings.bundle, settings.images, corpora[MIXED], mixed=True)
-    write_corpus(model, settings.bundle, settings.images, corpora[SIZED], mixed=False)
+    write_corpus(model, settings.bundle, settings.images, corpora[MIXED], settings.sizes)
+    write_corpus(model, settings.bundle, settings.images, corpora[SIZED])
     return Ground(settings=settings, model=model, folder=folder, corpora=corpora)
 
 
@@ -104,7 +116,7 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
             problem = f"{target.name} gave no right answer within {settings.seconds:g} s"
             raise TargetError(f"{problem}; give it more with ARGS='--seconds …', or is it another model?")
         opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
-        for row in chain(opened, soak(load)):
+        for row in chain(opened, beside_slow(load, capacity[MIXED]), soak(load)):
             record.add(row, settings.folder)
 
 

@@ -12,6 +12,7 @@ from contract import UsageError
 ServerName = Literal[
     "lean", "torchscript", "onnx", "image_classifier", "flask", "fastapi", "litserve", "bentoml", "ray"
 ]
+SizeName = Literal["256 px", "640x480", "1080p", "12 MP"]
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -31,6 +32,8 @@ class BenchConfig:
     """Folder of pictures to make the corpus from; by default the bundle's golden files."""
     out: Path | None = None
     """Folder for the results; by default benchmarks/results/<date>-<host>."""
+    sizes: tuple[SizeName, ...] = ("256 px", "640x480", "1080p", "12 MP")
+    """Sizes of the pictures in the mixed corpus."""
     quick: bool = False
     """Less of everything, in under three minutes."""
     clients: tuple[int, ...] = (1, 8, 32)
@@ -45,6 +48,8 @@ class BenchConfig:
     """Time of one measurement."""
     repeats: int = 3
     """How often each is repeated."""
+    slow_clients: int = 0
+    """How many clients that send or read too slowly to measure beside; 0 leaves it out."""
     soak_s: float = 60
     """Time of the soak; 0 leaves it out."""
     search_steps: int = 6
@@ -55,10 +60,12 @@ class BenchConfig:
         checks = {
             f"clients is {self.clients}; expected numbers from 1": bool(self.clients) and min(self.clients) >= 1,
             f"shares is {self.shares}; expected numbers above 0": all(share > 0 for share in self.shares),
+            "sizes is empty; expected at least one": bool(self.sizes),
             f"overloads is {self.overloads}; expected numbers above 1": all(value > 1 for value in self.overloads),
             f"slo_ms is {self.slo_ms}; expected above 0": self.slo_ms > 0,
             f"seconds is {self.seconds}; expected at least 1": self.seconds >= 1,
             f"repeats is {self.repeats}; expected at least 1": self.repeats >= 1,
+            f"slow_clients is {self.slow_clients}; expected 0 or more": self.slow_clients >= 0,
             f"target is {self.target}; expected http://host:port": not self.target or self.target.startswith("http"),
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])

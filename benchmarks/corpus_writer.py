@@ -1,6 +1,7 @@
 """A bundle, and pictures if there are any, in; a corpus out: files of every size, and the bundle's answers for them."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -17,15 +18,17 @@ PER_SIZE = 4
 QUALITY = 90
 
 
-def write_corpus(model: Model, bundle: Path, sources: Path | None, folder: Path, mixed: bool) -> list[Entry]:
-    """Write JPEGs of four sizes, or with `mixed` off of the model's own size, and their answers into `folder`.
+def write_corpus(
+    model: Model, bundle: Path, sources: Path | None, folder: Path, names: Sequence[str] = ()
+) -> list[Entry]:
+    """Write JPEGs of the sizes in `names`, or without any of the model's own size, and their answers into `folder`.
 
     They are made from the pictures in `sources`, or from the bundle's golden files. Raises `UsageError` if there are
     none.
     """
     folder.mkdir(parents=True)
     resize = model.manifest.image.resize
-    sizes = SIZES if mixed else {f"{resize} px": (resize, resize)}
+    sizes = {name: SIZES[name] for name in names} or {f"{resize} px": (resize, resize)}
     pictures = _read_sources(bundle, sources)
     entries: list[Entry] = []
     for size, (shorter, longer) in sizes.items():

@@ -16,6 +16,7 @@ from benchmarks.generator import Job, write_job
 from benchmarks.rows import Case, Row, summarise
 from benchmarks.samples import Outcome, Samples
 from benchmarks.servers import ROOT, Target, TargetError
+from benchmarks.slow_clients import SlowClients
 from benchmarks.watch import Usage, Watch
 
 MIXED, SIZED = "mixed", "model size"
@@ -168,6 +169,28 @@ def recovery(before: Samples, after: Samples) -> str:
     late = after.rows["due"][slow | (after.rows["outcome"] != Outcome.OK)]
     last = float(late.max()) if len(late) else 0.0
     return f"{last:.1f} s" if last < 0.9 * after.seconds else f"more than {after.seconds:g} s"
+
+
+def beside_slow(load: Load, capacity: float) -> Iterator[Row]:
+    """Half the capacity alone, and beside clients that send or read too slowly, in turns."""
+    count, rate = load.config.slow_clients, (capacity / 2, load.config.seconds)
+    if not count:
+        return
+    alone, beside, lasted = list[Measured](), list[Measured](), list[float]()
+    for _ in range(load.config.repeats):
+        alone.append(load.open(MIXED, rate))
+        with SlowClients(load.target.base, count) as crowd:
+            beside.append(load.open(MIXED, rate))
+        lasted += crowd.lasted_s
+    times = p99(beside) / p99(alone)
+    gone = f"{len(lasted)} were hung up on, after {max(lasted, default=0):.1f} s at most"
+    note = f"p99 {times:.2f} x that without them; {gone}"
+    yield load.row(load.case("open", "beside", f"{count:,} slow clients", MIXED), beside, note)
+
+
+def p99(done: Sequence[Measured]) -> float:
+    """Of all latencies, in ms."""
+    return float(np.percentile(np.concatenate([samples.latencies_ms for samples, _ in done]), 99))
 
 
 def soak(load: Load) -> Iterator[Row]:

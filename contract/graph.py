@@ -1,5 +1,6 @@
 """What every exported graph takes and gives, whichever engine runs it."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,11 @@ class Outputs(NamedTuple):
     """[N, C], softmax(logits / temperature)"""
     activation_map: NDArray[np.float32]
     """[N, C, h, w], how much each place speaks for each class (Zhou et al. 2016, arXiv 1512.04150)"""
+
+    @classmethod
+    def join(cls, parts: "Sequence[Outputs]") -> "Outputs":
+        """The answers of all, in their order."""
+        return cls(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def rows(self, start: int, stop: int) -> "Outputs":
         """The answers for images `start` to `stop`."""

@@ -70,6 +70,7 @@ class AccessLog:
             "method": scope["method"] if scope["method"] in METHODS else "other",
             "route": getattr(scope.get("route"), "path", "unmatched"),
             "status": status,
+            **timing.model._asdict(),
             **stages,
         }
         self._logger.info(json.dumps(line))

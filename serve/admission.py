@@ -22,7 +22,12 @@ class Admission:
     @property
     def wait_s(self) -> float:
         """How long a picture that comes now will wait: for the decoders or for the runners, whichever are behind."""
-        return max(self._decoder.wait_s, self._batcher.wait_s(self.waiting))
+        return max(self._decoder.pool.wait_s, self._batcher.wait_s(self.waiting))
+
+    @property
+    def load(self) -> float:
+        """That wait, as a share of the longest that is accepted."""
+        return self.wait_s / self._max_wait_s
 
     def check(self, deadline: float, count: int = 1) -> None:
         """For `count` pictures that come now, raise `RequestError`: 429 if the first would wait too long, 504 if the

@@ -1,58 +1,71 @@
-"""The web application: the routes of each habit around one model that has proven itself."""
+"""The web application: the routes of each habit around models that have proven themselves."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from runtime import Model
-from runtime.tuning import Tuning
+from serve import VERSION
 from serve.access_log import AccessLog
-from serve.api_key import RequireKey, read_key
 from serve.config import ServeConfig
 from serve.errors import install_error_handlers
 from serve.intake import Intake
-from serve.life import Life
+from serve.keys import Keys, RequireKeys
 from serve.middleware import Observe
-from serve.routes import health, predict, torchserve, v2
+from serve.models import Models
+from serve.openapi import Facts
+from serve.routes import health, predict, repository, torchserve, v2
+from serve.routes import models as served
 from serve.routes.docs import add_docs
 from serve.routes.page import add_page
-from serve.service import Service
+from serve.tracing import start_tracing
 
 HUNG_S = 5.0
 
 
-def create_app(model: Model, tuning: Tuning, config: ServeConfig, life: Life) -> FastAPI:
-    """The application for a model; `life` is what it shares with the server around it. Raises `UserError`."""
-    service = Service(model, tuning, config.max_wait_ms / 1000)
-    log = AccessLog() if config.access_log else None
+def create_app(models: Models, config: ServeConfig) -> FastAPI:
+    """The application for these models. Raises `UserError`."""
+    keys = Keys.read(config.api_key_file, config.admin_token_file)
+    log, tracing = AccessLog() if config.access_log else None, start_tracing()
+    closing = [part.close for part in (log, tracing) if part]
     app = FastAPI(
         title="Image classification",
-        version=service.version,
-        lifespan=_lifespan(service, life, log),
+        version=VERSION,
+        lifespan=_lifespan(models, closing),
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    app.state.service = service
-    install_error_handlers(app, service.metrics)
-    _add_middleware(app, config)
-    app.add_middleware(Observe, metrics=service.metrics, life=life, log=log)  # the first that a request meets
-    intake = Intake(service, config)
-    routers = (predict.routes(intake), torchserve.routes(intake), v2.routes(intake, life), health.routes(service, life))
-    for router in routers:
-        app.include_router(router)
-    add_docs(app)
-    add_page(app)
+    metrics = models.loader.metrics
+    install_error_handlers(app, metrics)
+    _add_middleware(app, config, keys)
+    # The first that a request meets.
+    app.add_middleware(Observe, metrics=metrics, life=models.life, log=log, tracing=tracing)
+    _add_routes(app, Intake(models, config), keys)
     return app
 
 
-def _add_middleware(app: FastAPI, config: ServeConfig) -> None:
-    """Who may ask, where that is limited. Raises `UserError` for a key that can't be used."""
-    if config.api_key_file:
-        app.add_middleware(RequireKey, key=read_key(config.api_key_file))
+def _add_routes(app: FastAPI, intake: Intake, keys: Keys) -> None:
+    """The repository's only where somebody may use them."""
+    models, admin = intake.models, keys.admin is not None
+    app.include_router(predict.routes(intake))
+    app.include_router(served.routes(models))
+    app.include_router(torchserve.routes(intake))
+    app.include_router(v2.routes(intake, models.life, repository=admin))
+    if admin:
+        app.include_router(repository.routes(models))
+    app.include_router(health.routes(models.loader.metrics, models.life))
+    # Who needs a key to ask what is served is not told it by the examples either.
+    add_docs(app, Facts(keys=keys, model=None if keys.api else min(models.table, default=None)))
+    add_page(app)
+
+
+def _add_middleware(app: FastAPI, config: ServeConfig, keys: Keys) -> None:
+    """Who may ask, where that is limited."""
+    if keys.api or keys.admin:
+        app.add_middleware(RequireKeys, keys=keys)
     if config.cors_origins:
         methods, told = ["GET", "POST"], ["Retry-After", "Server-Timing", "X-Request-Id"]
         app.add_middleware(
@@ -65,22 +78,14 @@ def _add_middleware(app: FastAPI, config: ServeConfig) -> None:
 
 
 def _lifespan(
-    service: Service, life: Life, log: AccessLog | None
+    models: Models, closing: list[Callable[[], None]]
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        worker = asyncio.create_task(_work(service, life))
+        models.start()
         yield
-        life.hung = not await service.batcher.finish(HUNG_S)
-        worker.cancel()
-        if log:
-            log.close()
+        await models.stop(HUNG_S)
+        for close in closing:
+            close()
 
     return lifespan
-
-
-async def _work(service: Service, life: Life) -> None:
-    try:
-        await service.batcher.work()
-    except Exception as error:  # nothing is answered any more, whatever it was: the server ends and says why
-        life.failure = error

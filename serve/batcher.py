@@ -1,6 +1,6 @@
 """Images from many requests in, batches to the runners out.
 
-Work-conserving: a lone image starts at once; images gather only while every runner is busy. What can no longer be
+Work-conserving: a lone image starts at once; images gather only while every lane is busy. What can no longer be
 answered in time is refused as soon as that is known.
 """
 
@@ -8,7 +8,6 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from contract.graph import Outputs
 from contract.request_error import RequestError
 from serve.batch_times import BatchTimes
+from serve.lanes import Lanes
 
 Pixels = NDArray[np.uint8]
 
@@ -45,26 +45,18 @@ OnBatch = Callable[[Sequence[float], float], None]
 
 
 class Batcher:
-    """Feeds `run`, which so many `runners` may call at once; `on_batch(waits_s, inference_s)` hears of every batch.
+    """Feeds one model's `run` on the lanes; `on_batch(waits_s, inference_s)` hears of every batch.
 
     Deadlines are moments of `time.perf_counter`.
     """
 
-    def __init__(
-        self,
-        run: Callable[[Pixels], Outputs],
-        times: BatchTimes,
-        *,
-        runners: int,
-        on_batch: OnBatch,
-    ) -> None:
+    def __init__(self, run: Callable[[Pixels], Outputs], times: BatchTimes, lanes: Lanes, on_batch: OnBatch) -> None:
         self.times = times
-        self._run, self._runners, self._on_batch = run, runners, on_batch
+        self._run, self._lanes, self._on_batch = run, lanes, on_batch
         self._waiting: dict[_Job, None] = {}  # in the order they came; a dict, so that any can leave at once
-        self._due: list[float] = []  # when each running batch should be done
         self._arrived = asyncio.Event()
         self._broken: SessionBrokenError | None = None
-        self._executor = ThreadPoolExecutor(runners, thread_name_prefix="inference")
+        lanes.join(self)
 
     @property
     def waiting(self) -> int:
@@ -72,11 +64,15 @@ class Batcher:
         return len(self._waiting)
 
     def wait_s(self, ahead: int) -> float:
-        """How long an image will wait that comes after `ahead` others: until a runner is free and they are done."""
-        free = self._runners - len(self._due)
-        first = 0.0 if free > 0 else max(0.0, min(self._due) - time.perf_counter())
-        batches_ahead = max(0, ahead // self.times.largest - max(0, free - 1))
-        return first + batches_ahead * self.times.seconds(self.times.largest) / self._runners
+        """How long an image will wait that comes after `ahead` others: until a lane is free and they are done."""
+        batches = max(0, ahead // self.times.largest - max(0, self._lanes.free - 1))
+        others = self._lanes.others(self)
+        return self._lanes.first_free_s + (others + batches * (1 + others)) * self._batch_s
+
+    @property
+    def _batch_s(self) -> float:
+        """How long a large batch holds back those behind it."""
+        return self.times.seconds(self.times.largest) / self._lanes.count
 
     def submit(self, images: Sequence[Pixels], deadline: float = math.inf) -> "list[asyncio.Future[Answered]]":
         """Queue images, uint8 [H, W, 3] each; each has a future of its own, which ends in `RequestError` 504 when late.
@@ -99,7 +95,7 @@ class Batcher:
 
     async def work(self) -> None:
         """Run batches until cancelled. Raises `SessionBrokenError` when the session answers nothing any more."""
-        feeds = [asyncio.create_task(self._feed()) for _ in range(self._runners)]
+        feeds = [asyncio.create_task(self._feed()) for _ in range(self._lanes.count)]
         try:
             await asyncio.gather(*feeds)
         except SessionBrokenError as error:
@@ -111,25 +107,18 @@ class Batcher:
             for feed in feeds:
                 feed.cancel()
 
-    async def finish(self, seconds: float) -> bool:
-        """Wait for the batches that are being run; whether they ended in that time."""
-        end = time.perf_counter() + seconds
-        while self._due and time.perf_counter() < end:
-            await asyncio.sleep(0.05)
-        return not self._due
-
     async def _feed(self) -> None:
-        """Keep one runner busy."""
+        """Keep one lane busy."""
         while True:
             await self._arrived.wait()
-            if batch := self._take():
-                await self._answer(batch)
+            async with self._lanes.turn():
+                if batch := self._take():
+                    await self._answer(batch)
 
     def _take(self) -> list[_Job]:
-        """The next batch: what waits, shared among the free runners."""
+        """The next batch: what waits, shared among the free lanes."""
         self._refuse_late()
-        free = self._runners - len(self._due)
-        size = self.times.bucket(math.ceil(len(self._waiting) / free))
+        size = self.times.bucket(math.ceil(len(self._waiting) / self._lanes.free))
         batch = [job for job, _ in zip(list(self._waiting), range(size), strict=False)]
         for job in batch:
             del self._waiting[job]
@@ -142,7 +131,7 @@ class Batcher:
         now = time.perf_counter()
         alive = [job for job in self._waiting if not job.answer.done()]
         for place, job in enumerate(alive):
-            ahead = place // self.times.largest * self.times.seconds(self.times.largest) / self._runners
+            ahead = place // self.times.largest * self._batch_s
             if now + ahead + self.times.fastest_s > job.deadline:
                 job.answer.set_exception(late())
         self._waiting = {job: None for job in alive if not job.answer.done()}
@@ -150,7 +139,7 @@ class Batcher:
     async def _answer(self, batch: list[_Job]) -> None:
         started = time.perf_counter()
         try:
-            outputs = await self._run_batch(np.stack([job.pixels for job in batch]), started)
+            outputs = await self._run_batch(np.stack([job.pixels for job in batch]))
         except asyncio.CancelledError:  # another runner found the session broken
             for job in batch:
                 _fail(job, SessionBrokenError("the session is broken"))
@@ -167,18 +156,13 @@ class Batcher:
             if not job.answer.done():
                 job.answer.set_result(Answered(outputs.rows(row, row + 1), started - job.queued, taken, len(batch)))
 
-    async def _run_batch(self, pixels: Pixels, started: float) -> Outputs:
-        due = started + self.times.seconds(len(pixels))
-        self._due.append(due)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, self._run, pixels)
-        finally:
-            self._due.remove(due)
+    async def _run_batch(self, pixels: Pixels) -> Outputs:
+        return await self._lanes.run(partial(self._run, pixels), self.times.seconds(len(pixels)))
 
     async def _require_life(self, pixels: Pixels, error: Exception) -> None:
         """After a crash: run a black picture. Raises `SessionBrokenError` if the session can't do even that."""
         try:
-            await self._run_batch(np.zeros_like(pixels)[None], time.perf_counter())
+            await self._run_batch(np.zeros_like(pixels)[None])
         except Exception as again:
             message = f"the session crashed ({error}), and again on a black picture ({again})"
             raise SessionBrokenError(message) from again

@@ -5,18 +5,23 @@ from pathlib import Path
 
 from contract import UsageError
 from runtime.providers import ProviderName
+from serve.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """Serve a bundle over HTTP."""
+    """Serve a bundle, or several, over HTTP."""
 
-    bundle: Path
+    bundle: Path | None = None
     """The bundle's folder."""
+    models: Path | None = None
+    """A folder of bundles, in its place: several models, and versions of them. SIGHUP reads it anew."""
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 opens the server to the network."""
     port: int = 5000
     """Port to listen on; 0 takes a free one."""
+    grpc_port: int | None = None
+    """Port for the Open Inference Protocol V2 over gRPC, beside HTTP; 0 takes a free one, none unless given."""
     provider: ProviderName = "cpu"
     """Where to compute."""
     runners: int = 0
@@ -37,6 +42,8 @@ class ServeConfig:
     """Most pictures in one request."""
     api_key_file: Path | None = None
     """File whose first line is a key that every request must bring, as Authorization: Bearer or X-API-Key."""
+    admin_token_file: Path | None = None
+    """File whose first line is the token for the routes that load and unload models; without it there are none."""
     tls_certificate: Path | None = None
     """File with the server's certificate and its chain; with it the server speaks HTTPS."""
     tls_key: Path | None = None
@@ -51,7 +58,10 @@ class ServeConfig:
     def __post_init__(self) -> None:
         """Check everything at once."""
         checks = {
+            "expected either bundle or models": (self.bundle is None) != (self.models is None),
             f"port is {self.port}; expected 0 to 65535": 0 <= self.port <= 65535,
+            f"grpc_port is {self.grpc_port}; expected 0 to 65535": 0 <= (self.grpc_port or 0) <= 65535,
+            f"grpc_port is {self.grpc_port}, as port is; expected another": not 0 < self.port == self.grpc_port,
             f"threads is {self.threads}; expected 0 or more": self.threads >= 0,
             f"max_batch is {self.max_batch}; expected at least 1": self.max_batch >= 1,
             f"runners is {self.runners}; expected 0 or more": self.runners >= 0,
@@ -64,6 +74,14 @@ class ServeConfig:
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
+
+    @property
+    def repository(self) -> Repository:
+        """Where the bundles are."""
+        if self.models:
+            return Repository(self.models)
+        assert self.bundle is not None
+        return Repository(self.bundle, single=True)
 
     @property
     def max_body_bytes(self) -> int:

@@ -7,12 +7,11 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from contract.request_error import error_body
+from serve.errors import body_for
 
 HEAD_S = 5.0
 HEAD_BYTES = 16_384
@@ -42,6 +41,8 @@ class GuardedProtocol(HttpToolsProtocol):
     it comes fast enough. Between requests uvicorn's own keep-alive timer runs.
     """
 
+    url = b""
+    """Of the last request that was read; uvicorn sets it when one begins."""
     _guard: asyncio.TimerHandle | None = None
     _write_guard: asyncio.TimerHandle | None = None
     _active: RequestResponseCycle | None = None
@@ -193,7 +194,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self.transport.is_closing() and (
             self._is_idle or (own and self._active is not None and not self._active.response_started)
         ):
-            body = json.dumps(asdict(error_body(code, message))).encode()
+            body = json.dumps(body_for(self.url.decode("latin-1"), code, message)).encode()
             head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head.encode() + body)
         self._hang_up()

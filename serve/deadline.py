@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -26,6 +27,16 @@ def deadline_of(request: Request, limit_ms: int, asked_ms: int | None = None) ->
     return time.perf_counter() + min(int(given), limit_ms, asked_ms or limit_ms) / 1000
 
 
+@asynccontextmanager
+async def until(deadline: float) -> AsyncIterator[None]:
+    """Work that ends with `RequestError` 504 at the deadline."""
+    try:
+        async with asyncio.timeout(deadline - time.perf_counter()):
+            yield
+    except TimeoutError:
+        raise late() from None
+
+
 async def while_awaited(request: Request, deadline: float, work: Coroutine[Any, Any, Result]) -> Result:
     """Do `work` as long as its caller waits; the request's body must have been read.
 
@@ -33,11 +44,8 @@ async def while_awaited(request: Request, deadline: float, work: Coroutine[Any, 
     """
     doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
     try:
-        async with asyncio.timeout(deadline - time.perf_counter()):
+        async with until(deadline):
             await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    except TimeoutError:
-        raise late() from None
-    else:
         if doing.done():
             return doing.result()
         raise ClientDisconnect

@@ -28,7 +28,7 @@ def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
     def respond(
         request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
-        metrics.errors.labels(code).inc()
+        metrics.errors.labels(*request.scope["timing"].model, code).inc()
         return JSONResponse(body_for(request.url.path, code, message), status, headers)
 
     @app.exception_handler(RequestError)

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -24,6 +24,14 @@ Pixels = NDArray[np.uint8]
 LENGTH_BYTES = 4
 
 
+TIMEOUT_SCHEMA = {"type": ["integer", "null"], "minimum": 1, "description": "In microseconds"}
+
+
+def _told(**schema: Any) -> Any:
+    """What `/docs` says of a field besides its type; `make_query` checks it, for gRPC too."""
+    return Field(json_schema_extra=schema)
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(strict=True)
 
@@ -31,9 +39,9 @@ class _Strict(BaseModel):
 class InferInput(_Strict):
     """A tensor that is sent: its values in `data`, or after the JSON."""
 
-    name: str
-    shape: list[int]
-    datatype: str
+    name: Annotated[str, _told(const=INPUT_NAME)]
+    shape: Annotated[list[int], _told(minItems=1)]
+    datatype: Annotated[str, _told(enum=["UINT8", "BYTES"])]
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None
 
@@ -41,7 +49,7 @@ class InferInput(_Strict):
 class InferOutput(_Strict):
     """A tensor that is asked for."""
 
-    name: str
+    name: Annotated[str, _told(enum=list(OUTPUT_NAMES))]
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -49,8 +57,8 @@ class InferRequest(_Strict):
     """What an inference request says in JSON."""
 
     id: str | None = None
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: Annotated[list[InferInput], FailFast()]
+    parameters: Annotated[dict[str, Any], _told(properties={"timeout": TIMEOUT_SCHEMA})] = Field(default_factory=dict)
+    inputs: Annotated[list[InferInput], FailFast(), _told(minItems=1, maxItems=1)]
     outputs: Annotated[list[InferOutput], FailFast()] = Field(default_factory=list)
 
     @property
@@ -81,23 +89,27 @@ class Query:
 
 
 def read_query(body: bytes, header_length: str | None, size: int, most: int) -> Query:
-    """The pictures of a request: uint8 [N, size, size, 3], or N files; at most `most`. Raises `RequestError` 400."""
+    """The pictures of a request over REST: uint8 [N, size, size, 3], or N files; at most `most`.
+
+    Raises `RequestError` 400.
+    """
     length = len(body) if header_length is None else _length(header_length, len(body))
-    raw = header_length is not None and length == 0
-    request = _raw_request(body, size) if raw else _parse(body[:length])
+    if header_length is not None and length == 0:
+        return make_query(_raw_request(body, size), body, size, most, binary=True)
+    request = _parse(body[:length])
+    binary = request.parameters.get("binary_data_output") is True
+    return make_query(request, body[length:], size, most, binary=binary)
+
+
+def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, binary: bool) -> Query:
+    """The same for a request that was read; `tensor` holds what an input without `data` is made of."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT_NAME:
         raise bad(f"inputs are {[given.name for given in request.inputs[:8]]}; expected one, named {INPUT_NAME}")
     names = [wanted.name for wanted in request.outputs]
     if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
         raise bad(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} once at most")
-    given = request.inputs[0]
-    pixels, files = _read_input(given, body[length:], size, most)
-    return Query(
-        request=request,
-        pixels=pixels,
-        files=files,
-        binary=raw or request.parameters.get("binary_data_output") is True,
-    )
+    pixels, files = _read_input(request.inputs[0], tensor, size, most)
+    return Query(request=request, pixels=pixels, files=files, binary=binary)
 
 
 def _length(given: str, most: int) -> int:
@@ -189,40 +201,45 @@ class Reply:
     headers: dict[str, str]
 
 
+Entry = tuple[dict[str, Any], bytes]
+"""An output as its description in JSON, with its values unless they follow it as bytes."""
+
+
 def write_reply(query: Query, outputs: Outputs, labels: Sequence[str], model: str, version: str) -> Reply:
     """The outputs that were asked for, all of them if none was. Raises `RequestError` 400 for a senseless parameter."""
-    entries, blobs = [], []
-    for wanted in query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]:
-        entry, blob = _write_output(wanted, getattr(outputs, wanted.name), labels, query.binary)
-        entries.append(entry)
-        blobs.append(blob)
-    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": entries}
+    entries = write_outputs(query, outputs, labels)
+    described = [entry for entry, _ in entries]
+    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": described}
     if query.request.id is not None:
         answer["id"] = query.request.id
     text = json.dumps(answer, allow_nan=False).encode()
-    if not any(blobs):
+    if not any(blob for _, blob in entries):
         return Reply(body=text, headers={"Content-Type": "application/json"})
     headers = {"Content-Type": "application/octet-stream", HEADER: str(len(text))}
-    return Reply(body=text + b"".join(blobs), headers=headers)
+    return Reply(body=text + b"".join(blob for _, blob in entries), headers=headers)
 
 
-def _write_output(
-    wanted: InferOutput, values: NDArray[np.float32], labels: Sequence[str], binary: bool
-) -> tuple[dict[str, Any], bytes]:
-    """The output's entry in the JSON, and its bytes after it."""
-    classes = wanted.parameters.get("classification")
-    if classes is not None:
+def write_outputs(query: Query, outputs: Outputs, labels: Sequence[str]) -> list[Entry]:
+    """The outputs that were asked for. Raises `RequestError` 400."""
+    wanted = query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]
+    return [_write_output(output, getattr(outputs, output.name), labels, query.binary) for output in wanted]
+
+
+def _write_output(wanted: InferOutput, values: NDArray[np.float32], labels: Sequence[str], binary: bool) -> Entry:
+    entry: dict[str, Any] = {"name": wanted.name, "datatype": "FP32", "shape": list(values.shape)}
+    texts: list[str] | None = None
+    if (classes := wanted.parameters.get("classification")) is not None:
         texts = _classify(classes, values, labels)
-        shape, datatype = [len(values), len(texts) // len(values)], "BYTES"
-        data: list[Any] = texts
-        blob = b"".join(len(text.encode()).to_bytes(LENGTH_BYTES, "little") + text.encode() for text in texts)
-    else:
-        shape, datatype = list(values.shape), "FP32"
-        data, blob = values.ravel().tolist(), values.astype("<f4").tobytes()
-    entry: dict[str, Any] = {"name": wanted.name, "datatype": datatype, "shape": shape}
-    if wanted.parameters.get("binary_data", binary) is True:
-        return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob
-    return {**entry, "data": data}, b""
+        entry |= {"datatype": "BYTES", "shape": [len(values), len(texts) // len(values)]}
+    if wanted.parameters.get("binary_data", binary) is not True:
+        return {**entry, "data": values.ravel().tolist() if texts is None else texts}, b""
+    blob = values.astype("<f4").tobytes() if texts is None else _join(text.encode() for text in texts)
+    return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob
+
+
+def _join(elements: Iterable[bytes]) -> bytes:
+    """Elements with their length before each, as `_split` takes them."""
+    return b"".join(len(element).to_bytes(LENGTH_BYTES, "little") + element for element in elements)
 
 
 def _classify(classes: object, values: NDArray[np.float32], labels: Sequence[str]) -> list[str]:

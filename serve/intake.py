@@ -1,7 +1,8 @@
-"""A request with pictures in, what the model says to each of them out; refused as early as that is known."""
+"""A request with pictures in, what a model says to each of them out; refused as early as that is known."""
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 from fastapi import Request
 
@@ -11,75 +12,79 @@ from contract.request_error import RequestError
 from serve.config import ServeConfig
 from serve.deadline import deadline_of, while_awaited
 from serve.inference_protocol import Query
-from serve.service import Service
+from serve.models import Models
+from serve.service import Service, good
+from serve.timing import Timing
 from serve.upload import read_images
 
 Result = TypeVar("Result")
 
 
 class Intake:
+    """Where every route for pictures sends its requests."""
+
+    def __init__(self, models: Models, config: ServeConfig) -> None:
+        self.models, self.config = models, config
+
+    @contextmanager
+    def visit(self, request: Request, model: str | None, version: str | None = None) -> Iterator["Visit"]:
+        """A request's stay with a model, which answers until the request has left, even if another takes its place.
+
+        Refused before the body is read. Raises `RequestError` 404, 422, 429 or 504.
+        """
+        with self.stay(request.scope["timing"], model, version) as service:
+            service.admission.check(deadline_of(request, self.config.timeout_ms))
+            yield Visit(request, service, self.config)
+
+    @contextmanager
+    def stay(self, timing: Timing, model: str | None, version: str | None = None) -> Iterator[Service]:
+        """The service that a request over any protocol has found, until the request has left.
+
+        Raises `RequestError` 404 or 422.
+        """
+        service = self.models.find(model, version)
+        timing.model = service.id
+        service.keep()
+        try:
+            yield service
+        finally:
+            service.release()
+
+
+class Visit:
     """What every route for pictures does with a request before and after its own form.
 
     A request's time begins when its body is here: a slow line is the client's, and `connection.py` bounds it.
     """
 
-    def __init__(self, service: Service, config: ServeConfig) -> None:
-        self.service, self.config = service, config
+    def __init__(self, request: Request, service: Service, config: ServeConfig) -> None:
+        self.request, self.service, self.config = request, service, config
+        self._timing: Timing = request.scope["timing"]
 
-    def check_early(self, request: Request) -> None:
-        """Before the body is read. Raises `RequestError` 429 or 504."""
-        self.service.admission.check(deadline_of(request, self.config.timeout_ms))
-
-    async def read(self, request: Request, most: int | None = None) -> list[bytes]:
-        """The picture files of a request. Raises `RequestError`, `ClientDisconnect`."""
-        self.check_early(request)
-        pictures = await read_images(request, self.config)
+    async def read(self, most: int | None = None) -> list[bytes]:
+        """The picture files of the request. Raises `RequestError`, `ClientDisconnect`."""
+        pictures = await read_images(self.request, self.config)
         if most is not None and len(pictures) > most:
             raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
         return pictures
 
-    async def run(self, request: Request, pictures: Sequence[bytes]) -> list[Outputs | ImageError]:
+    async def run(self, pictures: Sequence[bytes]) -> list[Outputs | ImageError]:
         """The outputs (N = 1) of each, or what is wrong with it. Raises `RequestError`, `ClientDisconnect`."""
-        deadline = deadline_of(request, self.config.timeout_ms)
-        work = self.service.run_files(pictures, deadline, request.scope["timing"])
-        return await self._count(request, while_awaited(request, deadline, work))
+        deadline = deadline_of(self.request, self.config.timeout_ms)
+        return await while_awaited(self.request, deadline, self.service.run_files(pictures, deadline, self._timing))
 
-    async def run_one(self, request: Request) -> tuple[bytes, Outputs]:
-        """A request's one picture and its outputs. Raises as `read` and `run` do, and its `ImageError`."""
-        pictures = await self.read(request, most=1)
-        (result,) = await self.run(request, pictures)
-        return pictures[0], _good(result)
+    async def run_one(self) -> tuple[bytes, Outputs]:
+        """The request's one picture and its outputs. Raises as `read` and `run` do, and its `ImageError`."""
+        pictures = await self.read(most=1)
+        (result,) = await self.run(pictures)
+        return pictures[0], good(result)
 
-    async def infer(self, request: Request, query: Query) -> list[Outputs]:
+    async def infer(self, query: Query) -> list[Outputs]:
         """The outputs of each picture of a V2 request. Raises as `run` does, and the `ImageError` of a bad file."""
-        deadline = deadline_of(request, self.config.timeout_ms, query.request.timeout_ms)
-        timing = request.scope["timing"]
-        if query.pixels:
-            self.service.admission.check(deadline, len(query.pixels))
-            work = self.service.run_pixels(query.pixels, deadline, timing)
-            return await self._count(request, while_awaited(request, deadline, work))
-        files = self.service.run_files(query.files, deadline, timing)
-        results = await self._count(request, while_awaited(request, deadline, files))
-        return [_good(result, place, len(results)) for place, result in enumerate(results, 1)]
+        deadline = deadline_of(self.request, self.config.timeout_ms, query.request.timeout_ms)
+        return await while_awaited(self.request, deadline, self.service.infer(query, deadline, self._timing))
 
-    async def work(self, request: Request, work: Callable[[], Result]) -> Result:
+    async def work(self, work: Callable[[], Result]) -> Result:
         """Do what would keep the event loop, while somebody waits for it. Raises `RequestError`, `ClientDisconnect`."""
-        deadline = deadline_of(request, self.config.timeout_ms)
-        return await while_awaited(request, deadline, self.service.decoder.run(work))
-
-    async def _count(self, request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-        """Note how it went, for the statistics."""
-        counted = self.service.statistics.fail
-        try:
-            result = await work
-            counted = self.service.statistics.success
-            return result
-        finally:
-            counted.add(request.scope["timing"].total_s)
-
-
-def _good(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
-    """Where a request has one error as a whole, it says which picture it means."""
-    if isinstance(result, ImageError):
-        raise ImageError(result.code, f"picture {place} of {count}: {result}" if count > 1 else str(result))
-    return result
+        deadline = deadline_of(self.request, self.config.timeout_ms)
+        return await while_awaited(self.request, deadline, self.service.decoder.pool.run(work))

@@ -1,40 +1,79 @@
 """What the server counts, for Prometheus. Labels come from closed sets, so scanners can't grow the series."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
+SHARES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
+
+
+class ModelId(NamedTuple):
+    """A model's labels; both are empty where a request is not for a model."""
+
+    model: str = ""
+    version: str = ""
+
+
+class Queue(Protocol):
+    """A model's queue."""
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait."""
+
+    @property
+    def wait_s(self) -> float:
+        """How long one that comes now would."""
 
 
 class ServerMetrics:
     """One server's counters, in a registry of their own."""
 
-    def __init__(self, model: str, version: str) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("requests", "Answers by route and status", ["route", "status"], registry=self.registry)
-        self.stages = Histogram(
-            "stage_seconds", "Time spent by stage", ["stage"], buckets=SECONDS, registry=self.registry
+        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.requests = counter("requests", "Answers by route and status", ["route", "status"])
+        names = list(ModelId._fields)
+        self.errors = counter("errors", "Answers that are errors, by code", [*names, "code"])
+        self.stages = histogram("stage_seconds", "Time by stage", [*names, "stage"], buckets=SECONDS)
+        self.batch_size = histogram("batch_size", "Images per batch", names, buckets=SIZES)
+        self.waiting = gauge("waiting_images", "Images in the queue or being decoded", names)
+        self.wait_s = gauge("predicted_wait_seconds", "What an image that comes now would wait", names)
+        self.info = gauge("model_info", "The models being served", [*names, "label"])
+        self.mirrored = counter(
+            "mirrored_pictures", "Pictures that a canary saw too, by what came of it", [*names, "result"]
         )
-        self.batch_size = Histogram("batch_size", "Images per batch", buckets=SIZES, registry=self.registry)
-        self.waiting = Gauge("waiting_images", "Images in the queue or being decoded", registry=self.registry)
-        self.wait_s = Gauge("predicted_wait_seconds", "What an image that comes now would wait", registry=self.registry)
-        self.errors = Counter("errors", "Answers that are errors, by code", ["code"], registry=self.registry)
-        info = Gauge("model_info", "The model being served", ["model", "version"], registry=self.registry)
-        info.labels(model, version).set(1)
+        self.mirror_difference = histogram(
+            "mirror_difference", "By how much the best class's probability differs", names, buckets=SHARES
+        )
 
-    def on_batch(self, waits_s: Sequence[float], inference_s: float) -> None:
+    def watch(self, model: ModelId, queue: Queue) -> None:
+        """Ask this queue whenever the metrics are read."""
+        self.waiting.labels(*model).set_function(lambda: queue.waiting)
+        self.wait_s.labels(*model).set_function(lambda: queue.wait_s)
+
+    def forget(self, model: ModelId) -> None:
+        """A model that is no longer served: new versions must not let the series grow for ever."""
+        per_model = (self.errors, self.stages, self.batch_size, self.waiting, self.wait_s)
+        for metric in (*per_model, self.mirrored, self.mirror_difference):
+            metric.remove_by_labels(model._asdict())
+
+    def on_batch(self, model: ModelId, waits_s: Sequence[float], inference_s: float) -> None:
         """Note a batch: how long each image waited, and how long the session took."""
-        self.batch_size.observe(len(waits_s))
-        self.stages.labels("inference").observe(inference_s)
+        self.batch_size.labels(*model).observe(len(waits_s))
+        self.stages.labels(*model, "inference").observe(inference_s)
         for wait in waits_s:
-            self.stages.labels("queue").observe(wait)
+            self.stages.labels(*model, "queue").observe(wait)
 
-    def on_request(self, route: str, status: int, seconds: float) -> None:
+    def on_request(self, route: str, status: int | str, model: ModelId, seconds: float) -> None:
         """Note an answer and how long it took."""
         self.requests.labels(route, str(status)).inc()
-        self.stages.labels("total").observe(seconds)
+        self.stages.labels(*model, "total").observe(seconds)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

@@ -1,4 +1,4 @@
-"""What happens around every request: it gets an id, is timed and counted, whatever becomes of it, and may be logged."""
+"""What happens around every request: it gets an id, is timed, counted, and maybe logged and traced."""
 
 import re
 import uuid
@@ -10,6 +10,7 @@ from serve.access_log import AccessLog
 from serve.life import Life
 from serve.metrics import ServerMetrics
 from serve.timing import Timing
+from serve.tracing import Tracing
 
 REQUEST_ID = "X-Request-Id"
 USABLE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -22,8 +23,10 @@ class Observe:
     connect anew, which finds another server.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ServerMetrics, life: Life, log: AccessLog | None) -> None:
-        self.app, self.metrics, self.life, self.log = app, metrics, life, log
+    def __init__(
+        self, app: ASGIApp, metrics: ServerMetrics, life: Life, log: AccessLog | None, tracing: Tracing | None = None
+    ) -> None:
+        self.app, self.metrics, self.life, self.log, self.tracing = app, metrics, life, log, tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -49,9 +52,11 @@ class Observe:
             await self.app(scope, receive, observe)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.metrics.on_request(route, status, timing.total_s)
+            self.metrics.on_request(route, status, timing.model, timing.total_s)
             if self.log:
                 self.log.write(scope, request_id, status, timing)
+            if self.tracing:
+                self.tracing.write(scope, request_id, status, timing)
 
 
 def id_of(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """The life of the server: take the port, load and prove the model, listen, answer until told to stop, then drain."""
 
+import asyncio
 import logging
 import os
 import resource
@@ -8,37 +9,47 @@ import socket
 import sys
 import time
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from PIL.Image import DecompressionBombWarning
 
 from contract import UserError
 from contract.errors import StartError
-from runtime import Model
-from runtime.tuning import Tuning, Wish, tuned_model
 from serve.app import create_app
 from serve.config import ServeConfig
 from serve.connection import GuardedProtocol
 from serve.life import Life
+from serve.loader import Loader
+from serve.memory import give_back_large_blocks
+from serve.models import Models
+
+if TYPE_CHECKING:
+    from serve.grpc_server import GrpcServer
 
 SHUTDOWN_S = 20
+# Left alone, Linux lets each client who does not read have megabytes of answers written for it.
+SEND_BYTES = 1 << 18
 
 
 def serve(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM. Raises `StartError` when the port or the model can't be had."""
+    give_back_large_blocks()
     raise_file_limit()
     # Pillow would warn of pictures that the limits of `contract.image`, which are lower, refuse.
     warnings.simplefilter("ignore", DecompressionBombWarning)
     # Its parser would log every malformed form; who sent it is told.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    with bind(config.host, config.port) as listener:
-        model, tuning = start_model(config)
+    with bind(config.host, config.port) as listener, reserve(config) as reserved:
         life = Life()
-        settings = configure(model, tuning, config, life)
+        models = start_models(config, life)
+        settings = configure(models, config)
+        grpc = create_grpc(models, config, reserved) if reserved else None
         # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        DrainingServer(settings, life, config.drain_ms / 1000).run(sockets=[listener])
+        DrainingServer(settings, models, config.drain_ms / 1000, grpc).run(sockets=[listener])
     if life.hung:  # Python would wait for the thread that runs it
         print("error: a batch does not end; ending without it", file=sys.stderr, flush=True)
         os._exit(1)
@@ -46,12 +57,13 @@ def serve(config: ServeConfig) -> None:
         raise UserError(f"{life.failure}; the server has ended, start it again")
 
 
-def configure(model: Model, tuning: Tuning, config: ServeConfig, life: Life) -> uvicorn.Config:
+def configure(models: Models, config: ServeConfig) -> uvicorn.Config:
     """The application and how uvicorn is to run it. Raises `StartError` when the key or the certificate is unusable."""
     try:
         settings = uvicorn.Config(
-            create_app(model, tuning, config, life),
+            create_app(models, config),
             http=GuardedProtocol,
+            loop="serve.event_loop:GuardedLoop",
             ws="none",
             log_level="error",
             timeout_graceful_shutdown=SHUTDOWN_S,
@@ -69,11 +81,18 @@ def configure(model: Model, tuning: Tuning, config: ServeConfig, life: Life) -> 
 
 
 class DrainingServer(uvicorn.Server):
-    """Says where it listens, once it does; on SIGTERM stops being ready at once, and listening only after a while."""
+    """Says where it listens, once it does; on SIGTERM stops being ready at once, and listening only after a while.
 
-    def __init__(self, config: uvicorn.Config, life: Life, drain_s: float) -> None:
+    On SIGHUP the folder of bundles is read anew.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, models: Models, drain_s: float, grpc: "GrpcServer | None" = None
+    ) -> None:
         super().__init__(config)
-        self._life, self._drain_s = life, drain_s
+        self._grpc = grpc
+        self._models, self._life, self._drain_s = models, models.life, drain_s
+        self._reloading: asyncio.Task[None] | None = None
         self._end = float("inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -81,8 +100,30 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+            if self._grpc:
+                await self._grpc.start()
+                print(f"gRPC: {self._grpc.address}", flush=True)
             base = f"{'https' if self.config.is_ssl else 'http'}://{host}:{port}"
             print(f"Ready: {base}/predict (try it at {base}/)", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Both ports stop listening; what was accepted on either has the same while."""
+        if self._grpc:
+            # uvicorn waits for these tasks, and cancels them after `SHUTDOWN_S` with a word on stderr.
+            stopping = asyncio.create_task(self._grpc.stop(SHUTDOWN_S - 1))
+            self.server_state.tasks.add(stopping)
+            stopping.add_done_callback(self.server_state.tasks.discard)
+        await super().shutdown(sockets)
+
+    def _reload(self) -> None:
+        self._reloading = asyncio.ensure_future(self._read_anew())
+
+    async def _read_anew(self) -> None:
+        try:
+            await self._models.reload()
+        except UserError as error:
+            print(f"error: {error}; everything is served as before", file=sys.stderr, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM begins the draining; a second one, or SIGINT, ends it."""
@@ -104,31 +145,43 @@ def raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, option: str = "PORT") -> socket.socket:
     """Take the port before the model is loaded, so that a port in use is told at once. It does not listen yet."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise StartError(f"can't listen on {host}:{port}: {error.strerror}; choose another PORT or HOST") from error
+        raise StartError(f"can't listen on {host}:{port}: {error.strerror}; choose another {option} or HOST") from error
     return listener
 
 
-def start_model(config: ServeConfig) -> tuple[Model, Tuning]:
-    """Load the model, find out how to run it, and say what was proven. Raises `StartError`."""
-    wish = Wish(provider=config.provider, threads=config.threads, runners=config.runners, max_batch=config.max_batch)
+def reserve(config: ServeConfig) -> AbstractContextManager[socket.socket | None]:
+    """The port for gRPC, if it is wanted; gRPC shares it, as it takes addresses and no sockets."""
+    return nullcontext() if config.grpc_port is None else bind(config.host, config.grpc_port, "--grpc-port")
+
+
+def create_grpc(models: Models, config: ServeConfig, reserved: socket.socket) -> "GrpcServer":
+    """The server for gRPC, whose packages are loaded only here. Raises `StartError` when the key is unusable."""
+    # Its C core would write of every handshake that fails, which any scanner can cause; read when it is loaded.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from serve.grpc_server import GrpcServer
+
+    host, port = reserved.getsockname()[:2]
     try:
-        model, tuning, known = tuned_model(config.bundle, wish)
+        return GrpcServer(models, config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except UserError as error:
         raise StartError(str(error)) from error
-    manifest = model.manifest
-    print(f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes")
-    print(
-        f"Verified {len(manifest.files)} files; golden files agree on {config.provider} "
-        f"(largest difference {100 * model.golden_disagreement:.1f} % of what is tolerated)"
-    )
-    print(f"{tuning.summary} ({'measured at an earlier start' if known else 'measured now'})")
-    return model, tuning
+
+
+def start_models(config: ServeConfig, life: Life) -> Models:
+    """Load what is to be served, and say what was proven. Raises `StartError`."""
+    models = Models(config.repository, Loader(config), life)
+    try:
+        models.load_all()
+    except UserError as error:
+        raise StartError(str(error)) from error
+    return models

@@ -3,20 +3,23 @@
 import asyncio
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from contract import ImageError, Prediction, decode_image, upright_size
 from contract.graph import Outputs
 from runtime import Model
 from runtime.annotate import JPEG_QUALITY, annotate
-from runtime.machine import cores
 from runtime.tuning import Tuning
 from serve.admission import Admission
 from serve.batch_times import BatchTimes
 from serve.batcher import Batcher, Pixels
-from serve.decoder import Decoder
-from serve.metrics import ServerMetrics
+from serve.decoder import DecodePool, Decoder
+from serve.inference_protocol import Query
+from serve.lanes import Lanes
+from serve.metrics import ModelId, ServerMetrics
 from serve.statistics import Statistics
 from serve.timing import Timing
 
@@ -36,25 +39,60 @@ class ImageAnswer:
     """The part of the picture that it saw: left, top, right, bottom, as shares of the upright width and height."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What all models share: threads that decode, lanes that compute, and the counters."""
+
+    decoding: DecodePool
+    lanes: Lanes
+    metrics: ServerMetrics
+
+
+class Mirror(Protocol):
+    """Is shown what was answered."""
+
+    def files(self, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError]) -> None:
+        """Picture files and their results."""
+
+    def pixels(self, images: Sequence[Pixels], results: Sequence[Outputs]) -> None:
+        """Pixels and their outputs."""
+
+
 class Service:
     """Answers for pictures with one model."""
 
-    def __init__(self, model: Model, tuning: Tuning, max_wait_s: float) -> None:
-        self.model, self.model_name, self.version = model, model.manifest.name, model.manifest.version
-        self.metrics, self.statistics = ServerMetrics(self.model_name, self.version), Statistics()
-        self.decoder = Decoder(model.manifest.image, cores(), self._on_picture)
-        self.runners = tuning.runners
-        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), runners=tuning.runners, on_batch=self._on_batch)
+    def __init__(self, model: Model, tuning: Tuning, machine: Machine, max_wait_s: float) -> None:
+        self.model, self.tuning = model, tuning
+        self.id = ModelId(model.manifest.name, model.manifest.version)
+        self.metrics, self.statistics = machine.metrics, Statistics()
+        self.decoder = Decoder(model.manifest.image, machine.decoding, self._on_picture)
+        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), machine.lanes, self._on_batch)
         self.admission = Admission(self.decoder, self.batcher, max_wait_s)
-        self.metrics.waiting.set_function(lambda: self.admission.waiting)
-        self.metrics.wait_s.set_function(lambda: self.admission.wait_s)
+        self.mirror: Mirror | None = None
+        self._users, self._idle = 0, asyncio.Event()
+        self._idle.set()
+
+    def keep(self) -> None:
+        """One more uses it: it answers until it is released."""
+        self._users += 1
+        self._idle.clear()
+
+    def release(self) -> None:
+        """One less."""
+        self._users -= 1
+        if not self._users:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until nobody uses it."""
+        await self._idle.wait()
 
     def _on_picture(self, decode_s: float) -> None:
-        self.metrics.stages.labels("decode").observe(decode_s)
+        self.metrics.stages.labels(*self.id, "decode").observe(decode_s)
         self.statistics.compute_input.add(decode_s)
 
     def _on_batch(self, waits_s: Sequence[float], inference_s: float) -> None:
-        self.metrics.on_batch(waits_s, inference_s)
+        self.metrics.on_batch(self.id, waits_s, inference_s)
         self.statistics.on_batch(waits_s, inference_s)
 
     async def run_files(self, pictures: Sequence[bytes], deadline: float, timing: Timing) -> list[Outputs | ImageError]:
@@ -63,19 +101,38 @@ class Service:
         `timing` takes the stages. Raises `RequestError` 429 when the wait would be too long, and 504 when an answer
         can't be there by `deadline`, a moment of `time.perf_counter`.
         """
-        self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
-        started = time.perf_counter()
-        decoded = await self.decoder.decode(pictures)
-        timing.decode_s = time.perf_counter() - started
-        good = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
-        outputs = iter(await self.run_pixels(good, deadline, timing))
-        return [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
+        with self._counted(timing):
+            self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
+            started = time.perf_counter()
+            decoded = await self.decoder.decode(pictures)
+            timing.decode_s = time.perf_counter() - started
+            good_ones = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
+            outputs = iter(await self._run(good_ones, deadline, timing))
+            results = [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
+        if self.mirror:
+            self.mirror.files(pictures, results)
+        return results
 
     async def run_pixels(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
         """For each image, uint8 [H, W, 3] as `contract.preprocess` gives it, its outputs.
 
         Raises as `run_files` does.
         """
+        with self._counted(timing):
+            self.admission.check(deadline, len(images))
+            results = await self._run(images, deadline, timing)
+        if self.mirror:
+            self.mirror.pixels(images, results)
+        return results
+
+    async def infer(self, query: Query, deadline: float, timing: Timing) -> list[Outputs]:
+        """The outputs of each picture of a V2 request. Raises as `run_files`, and the `ImageError` of a bad file."""
+        if query.pixels:
+            return await self.run_pixels(query.pixels, deadline, timing)
+        results = await self.run_files(query.files, deadline, timing)
+        return [good(result, place, len(results)) for place, result in enumerate(results, 1)]
+
+    async def _run(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
         waiting = self.batcher.submit(images, deadline)
         try:
             answered = await asyncio.gather(*waiting)
@@ -85,10 +142,29 @@ class Service:
         timing.note(answered)
         return [entry.outputs for entry in answered]
 
+    @contextmanager
+    def _counted(self, timing: Timing) -> Iterator[None]:
+        """Note how it went, for the statistics; that its caller has left is a failure."""
+        counted = self.statistics.fail
+        try:
+            yield
+            counted = self.statistics.success
+        finally:
+            counted.add(timing.total_s)
+
     def name(self, outputs: Outputs, k: int) -> ImageAnswer:
         """The `k` best classes of one picture's outputs."""
         predictions = self.model.predictions(outputs.probabilities[0], k)
-        return ImageAnswer(model=self.model_name, version=self.version, predictions=predictions)
+        return ImageAnswer(model=self.id.model, version=self.id.version, predictions=predictions)
+
+    def best(self, outputs: Outputs) -> str:
+        """The best class's label, of one picture's outputs."""
+        return self.model.manifest.classes[int(outputs.probabilities[0].argmax())].label
+
+    def probability(self, outputs: Outputs, label: str) -> float:
+        """The probability of a class in one picture's outputs; 0 for one that this model does not know."""
+        labels = [entry.label for entry in self.model.manifest.classes]
+        return float(outputs.probabilities[0, labels.index(label)]) if label in labels else 0.0
 
     def explain(self, data: bytes, outputs: Outputs, k: int) -> ImageAnswer:
         """The same, and where in the picture `data` the model looked."""
@@ -105,3 +181,10 @@ class Service:
         picture = annotate(decode_image(data), predictions, activation, self.model.manifest.image)
         picture.save(file, "JPEG", quality=JPEG_QUALITY)
         return file.getvalue()
+
+
+def good(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
+    """Where a request has one error as a whole, it says which picture it means."""
+    if isinstance(result, ImageError):
+        raise ImageError(result.code, f"picture {place} of {count}: {result}" if count > 1 else str(result))
+    return result

@@ -9,7 +9,8 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from contract.request_error import RequestError
 from serve.config import ServeConfig
 
-MAX_TEXT_FIELDS = 8
+# They are not looked at; what they may hold is bounded by the body's limit.
+MAX_TEXT_FIELDS = 64
 
 
 async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
@@ -56,6 +57,14 @@ def _too_large(limit: int) -> RequestError:
 class _FormParser(MultiPartParser):
     # Starlette would write larger files to the disk; the body limit bounds what is held here.
     spool_max_size = 1 << 30
+
+    def on_headers_finished(self) -> None:
+        """Take a picture without a file name, as RFC 7578 allows it, for the file that its type says it is."""
+        part = self._current_part
+        kinds = [value.lower() for name, value in part.item_headers if name == b"content-type"]
+        if part.content_disposition and any(kind.startswith(b"image/") for kind in kinds):
+            part.content_disposition += b'; filename=""'
+        super().on_headers_finished()
 
 
 async def _read_form(request: Request, stream: AsyncGenerator[bytes, None], config: ServeConfig) -> list[bytes]:

@@ -32,12 +32,27 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
 class RunningServer:
     """`python -m serve` on a free port; constructed once it says that it is ready."""
 
-    def __init__(self, bundle: Path, *options: str, module: str = "") -> None:
-        """Start it; `module` is a server in place of ours, which takes the bundle alone."""
-        ours = ["serve", "--bundle", str(bundle), "--port", "0", *options]
-        command = [sys.executable, "-m", *([module, str(bundle)] if module else ours)]
+    def __init__(
+        self,
+        path: Path,
+        *options: str,
+        option: str = "--bundle",
+        module: str = "",
+        env: dict[str, str] | None = None,
+    ) -> None:
+        """Start it for a bundle, or for what else `option` takes, with the variables `env` besides.
+
+        `module` is a server in place of ours, which takes a bundle alone.
+        """
+        ours = ["serve", option, str(path), "--port", "0", *options]
+        command = [sys.executable, "-m", *([module, str(path)] if module else ours)]
         self.process = subprocess.Popen(
-            command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
         )
         self.banner: list[str] = []
         assert self.process.stdout is not None

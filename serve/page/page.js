@@ -7,10 +7,13 @@ const STAGES = { decode: "reading", queue: "waiting", inference: "computing" };
 const answers = document.querySelector("#answers");
 const status = document.querySelector("#status");
 const template = document.querySelector("#answer");
+const which = document.querySelector("#which");
+const models = which.querySelector("select");
 const queue = [];
 let running = 0;
 let finished = 0;
 let total = 0;
+let offered = false;
 
 function take(files) {
   for (const file of files) {
@@ -21,7 +24,7 @@ function take(files) {
     image.onerror = () => card.querySelector(".picture").remove();
     image.src = URL.createObjectURL(file);
     answers.prepend(card);
-    queue.push({ file, card });
+    queue.push({ file, card, chosen: models.value });
     total += 1;
   }
   next();
@@ -39,10 +42,10 @@ function next() {
   }
 }
 
-async function answer({ file, card }) {
+async function answer({ file, card, chosen }) {
   const said = card.querySelector(".said");
   try {
-    const response = await ask("predict?activation_map=true", file);
+    const response = await ask(() => `predict?activation_map=true${chosen || models.value}`, file);
     show(card, await response.json(), file);
     said.append(element("p", "timing", timing(response.headers.get("Server-Timing"))));
   } catch (error) {
@@ -52,12 +55,37 @@ async function answer({ file, card }) {
   said.setAttribute("aria-busy", "false");
 }
 
+// What is served is told only to who has the key, if there is one; people are asked for that once they want an answer.
+async function offer() {
+  if (offered) return;
+  const response = await fetch("models", { headers: keyHeader() }).catch(() => null);
+  if (!response?.ok) return;
+  const options = (await response.json()).flatMap(optionsOf);
+  if (!offered && options.length > 1) {
+    models.append(...options);
+    which.hidden = false;
+  }
+  offered = true;
+}
+
+function optionsOf({ name, versions }) {
+  return versions.map(({ version, labels: [label] }) => {
+    const shown = versions.length > 1 ? `${name}, ${label}: version ${version}` : name;
+    return new Option(shown, `&${new URLSearchParams({ model: name, version: label })}`);
+  });
+}
+
+function keyHeader() {
+  const key = sessionStorage.getItem("key");
+  return key ? { "X-API-Key": key } : {};
+}
+
 // While the server has too much to do it says when to come again.
 async function ask(route, file) {
   for (let tries = 1; ; tries += 1) {
+    await offer();
     const key = sessionStorage.getItem("key");
-    const headers = key ? { "X-API-Key": key } : {};
-    const response = await fetch(route, { method: "POST", body: file, headers }).catch(() => {
+    const response = await fetch(route(), { method: "POST", body: file, headers: keyHeader() }).catch(() => {
       throw new Error("The server does not answer. Is it still running?");
     });
     if (response.ok) return response;
@@ -84,7 +112,7 @@ function show(card, given, file) {
   list.append(...given.predictions.map(line));
   const download = element("button", "download", "Download the annotated picture");
   download.type = "button";
-  download.onclick = () => save(download, file);
+  download.onclick = () => save(download, file, given);
   card.querySelector(".said").replaceChildren(list, download);
   if (card.querySelector(".picture")) overlay(card, given);
 }
@@ -128,10 +156,11 @@ function overlay(card, { activation_map: rows, view }) {
   slider.hidden = false;
 }
 
-async function save(button, file) {
+// Of the version that has answered, whatever is chosen by now.
+async function save(button, file, { model, version }) {
   button.disabled = true;
   try {
-    const response = await ask("annotate", file);
+    const response = await ask(() => `annotate?${new URLSearchParams({ model, version })}`, file);
     const link = element("a");
     link.href = URL.createObjectURL(await response.blob());
     link.download = `${file.name.replace(/\.[^.]*$/, "")}_result.jpg`;
@@ -156,6 +185,8 @@ function element(name, className = "", text = "") {
   made.textContent = text;
   return made;
 }
+
+offer();
 
 for (const id of ["pick", "photograph"]) {
   const input = document.querySelector(`#${id}`);

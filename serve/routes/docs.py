@@ -1,16 +1,28 @@
-"""The page that lists every route, from this server's own files: it must work where there is no internet."""
+"""The document of every route, and the page that shows it from this server's own files: it must work offline."""
 
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
+from serve.openapi import Facts, complete
 
-def add_docs(app: FastAPI) -> None:
+
+def add_docs(app: FastAPI, facts: Facts) -> None:
     """`/docs`, and what it loads: in pieces, as who reads a large file slowly must not hold it in memory."""
     app.mount("/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")))
+
+    @cache
+    def document() -> dict[str, Any]:
+        return complete(app.openapi(), facts)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> JSONResponse:
+        return JSONResponse(document())
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -1,26 +1,165 @@
-"""What /docs says of every route that takes pictures."""
+"""What /docs says of more than one route: errors in both forms, pictures that come in, headers; examples of each."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from contract.request_error import ErrorBody
+from serve.deadline import HEADER
+from serve.errors import body_for
+from serve.inference_protocol import HEADER as LENGTH_HEADER
+from serve.upload import MAX_TEXT_FIELDS
 
-_PICTURE = {"schema": {"type": "string", "format": "binary"}}
-_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
-_FORM = {"schema": {"type": "object", "properties": {"file": _FILES}, "required": ["file"]}}
-BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": _FORM,
-            **{f"image/{kind}": _PICTURE for kind in ("jpeg", "png", "webp", "bmp")},
-        },
-    }
+Responses = dict[int | str, dict[str, Any]]
+JSON = "application/json"
+V2 = "/v2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolError:
+    """The body of every answer under /v2 that is an error."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is an error: what it means, and a code and a message that it may have."""
+
+    description: str
+    code: str
+    message: str
+
+    def describe(self, path: str) -> dict[str, Any]:
+        """In the error form that `path` has."""
+        example = {JSON: {"example": body_for(path, self.code, self.message)}}
+        return {"model": error_form(path), "description": self.description, "content": example}
+
+
+def error_form(path: str) -> type[ErrorBody | ProtocolError]:
+    """The body of errors there."""
+    return ProtocolError if path.startswith(V2) else ErrorBody
+
+
+def refusals(given: Mapping[int, Refusal], path: str = "/") -> Responses:
+    """Answers that are errors, in the form that `path` has."""
+    described: Responses = {status: refusal.describe(path) for status, refusal in given.items()}
+    if 429 in described:
+        described[429]["headers"] = reference("headers", "Retry-After")
+    return described
+
+
+def answer(description: str, example: Any, kind: str = JSON) -> Responses:
+    """The answer where nothing is wrong."""
+    return {200: {"description": description, "content": {kind: {"example": example}}}}
+
+
+def reference(part: str, name: str) -> dict[str, Any]:
+    """A header, a parameter or a response that the document holds once, by its name."""
+    return {name: {"$ref": f"#/components/{part}/{name}"}}
+
+
+PARAMETERS = {
+    "Timeout": {
+        "name": HEADER,
+        "in": "header",
+        "description": "How long the caller waits, in milliseconds; it may only shorten the server's own limit",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+        "example": 5000,
+    },
+    "HeaderLength": {
+        "name": LENGTH_HEADER,
+        "in": "header",
+        "description": "How many bytes of the body are JSON, where a binary tensor follows it",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    },
 }
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The picture is damaged or cut short, or the form is malformed"},
-    413: {"model": ErrorBody, "description": "Too many bytes or pixels"},
-    415: {"model": ErrorBody, "description": "Not a JPEG, PNG, WebP or BMP"},
-    422: {"model": ErrorBody, "description": "A parameter out of range, or a form without a file"},
-    429: {"model": ErrorBody, "description": "It would wait too long; Retry-After says when to come again"},
-    504: {"model": ErrorBody, "description": "It can't be answered within X-Request-Timeout-Ms or the server's limit"},
+HEADERS: dict[str, dict[str, Any]] = {
+    "Server-Timing": {
+        "description": "Where the time went, in milliseconds: decode, queue, inference, total; and the batch's size",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": 'decode;dur=1.20, queue;dur=0.05, inference;dur=9.71, total;dur=11.43, batch;desc="1"',
+    },
+    "X-Request-Id": {
+        "description": "The id in the server's log: the one that the request brought, or a new one",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+        "example": "9f1c5c6b0e4b4d0f9c7b1f0a5d7e2c31",
+    },
+    "Retry-After": {
+        "description": "When to come again, in seconds",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 2,
+    },
+    LENGTH_HEADER: {
+        "description": "How many bytes of the body are JSON, where binary tensors follow it",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 152,
+    },
+    "WWW-Authenticate": {
+        "description": "How the key may be given",
+        "required": True,
+        "schema": {"const": "Bearer"},
+        "example": "Bearer",
+    },
+}
+
+BINARY = {"type": "string", "format": "binary"}
+TIMEOUT = {"$ref": "#/components/parameters/Timeout"}
+SENT = (
+    "A form, as `curl --form file=@leaf.jpg` sends it; or a file's bytes as they are, as "
+    "`curl --header 'Content-Type: image/jpeg' --data-binary @leaf.jpg` does"
+)
+
+
+def pictures(most: int = 1) -> dict[str, Any]:
+    """The body of a route for pictures, of which a form may hold so many."""
+    files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": most}
+    form = {
+        "type": "object",
+        "properties": {"file": files},
+        "required": ["file"],
+        "maxProperties": 1 + MAX_TEXT_FIELDS,
+    }
+    content = {
+        "multipart/form-data": {"schema": form, "encoding": {"file": {"contentType": "image/jpeg"}}},
+        **{f"image/{kind}": {"schema": BINARY} for kind in ("jpeg", "png", "webp", "bmp")},
+    }
+    return {"parameters": [TIMEOUT], "requestBody": {"required": True, "description": SENT, "content": content}}
+
+
+MISSING = {404: Refusal("No such model or version", "model_not_found", "no such model or version is served here")}
+BUSY = {
+    429: Refusal(
+        "It would wait too long; Retry-After says when to come again",
+        "overloaded",
+        "a picture that comes now would wait for 2.6 s; try again in 2 s",
+    ),
+    504: Refusal(
+        f"It can't be answered within {HEADER} or the server's limit",
+        "deadline_exceeded",
+        "the answer would come after the request's deadline; try again later",
+    ),
+}
+REFUSALS = {
+    **MISSING,
+    **BUSY,
+    400: Refusal(
+        "The picture is damaged or cut short, or the form is malformed",
+        "unreadable_image",
+        "the picture is damaged or cut short; send the whole file",
+    ),
+    413: Refusal(
+        "Too many bytes or pixels",
+        "request_too_large",
+        "the request is larger than 20 MB; send fewer or smaller pictures",
+    ),
+    415: Refusal("Not a JPEG, PNG, WebP or BMP", "unsupported_type", "this is PDF; expected JPEG, PNG, WebP or BMP"),
+    422: Refusal(
+        "A parameter out of range, or a form without a file",
+        "missing_file",
+        "the form has no file; send the picture as a file field named file",
+    ),
 }

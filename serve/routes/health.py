@@ -1,24 +1,46 @@
 """Whether the server should be asked, and what it has counted."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 from fastapi import APIRouter, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve.life import Life
-from serve.service import Service
+from serve.metrics import ServerMetrics
+from serve.routes.documents import Responses, answer
 
 
-def routes(service: Service, life: Life) -> APIRouter:
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Whether the server should be asked."""
+
+    status: Literal["Healthy", "Unhealthy"]
+
+
+HEALTH: Responses = {
+    **answer("It should", {"status": "Healthy"}),
+    503: {
+        "model": Health,
+        "description": "It is about to end",
+        "content": {"application/json": {"example": {"status": "Unhealthy"}}},
+    },
+}
+COUNTED = answer("In Prometheus' text form", 'requests_total{route="/predict",status="200"} 17.0\n', "text/plain")
+
+
+def routes(metrics: ServerMetrics, life: Life) -> APIRouter:
     """The routes."""
-    router = APIRouter()
+    router = APIRouter(tags=["Server"])
 
-    @router.get("/ping", responses={503: {"description": "The server is about to end"}})
+    @router.get("/ping", response_model=Health, responses=HEALTH)
     async def ping() -> JSONResponse:
         """Healthy: the bundle is verified, its golden files agree, and the server is not about to end."""
         return JSONResponse({"status": "Healthy" if life.ready else "Unhealthy"}, 200 if life.ready else 503)
 
-    @router.get("/metrics", response_class=Response)
-    async def metrics() -> Response:
+    @router.get("/metrics", response_class=PlainTextResponse, responses=COUNTED)
+    async def all_metrics() -> Response:
         """Counters and histograms for Prometheus."""
-        return Response(service.metrics.render(), media_type="text/plain; version=0.0.4")
+        return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     return router

@@ -1,21 +1,33 @@
 """`POST /predict`: one picture or many, the best classes with their names; `POST /annotate`: the same as a picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import ErrorBody, RequestError
 from serve.intake import Intake
-from serve.routes.documents import BODY, ERRORS
-from serve.service import ImageAnswer
+from serve.routes.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
+from serve.service import ImageAnswer, Service, good
 
-TopK = Annotated[int, Query(ge=1, le=1000)]
-DRAWN: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/jpeg": {}}, "description": "The annotated picture, a JPEG file"}
+TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to name")]
+# A parameter that isn't there is None; that it could be null is nothing that a URL could say.
+Name = str | SkipJsonSchema[None]
+ModelName = Annotated[Name, Query(description="Which model; needed where several are served")]
+VersionName = Annotated[Name, Query(description="A version, or a label: stable (which is meant) or canary")]
+DRAWN: Responses = {
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The annotated picture, a JPEG file"}
 }
+BEST = {"index": 2, "label": "rust", "display_name": "Common rust", "probability": 0.97}
+NAMED = answer(
+    "The best classes, for one picture; for several, as many results",
+    {"model": "leaf", "version": "2026-11-25", "predictions": [BEST]},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,40 +41,56 @@ class BatchAnswer:
 
 def routes(intake: Intake) -> APIRouter:
     """The routes."""
-    router, service = APIRouter(), intake.service
+    router = APIRouter(tags=["Pictures"], responses=refusals(REFUSALS))
 
-    @router.post("/predict", openapi_extra=BODY, responses=ERRORS, response_model_exclude_none=True)
+    @router.post(
+        "/predict", openapi_extra=pictures(intake.config.max_files), responses=NAMED, response_model_exclude_none=True
+    )
     async def predict(
-        request: Request, top_k: TopK = intake.config.top_k, activation_map: bool = False
+        request: Request,
+        top_k: TopK = intake.config.top_k,
+        activation_map: bool = False,
+        model: ModelName = None,
+        version: VersionName = None,
     ) -> ImageAnswer | BatchAnswer:
         """Name what is in one picture (raw bytes, or a form with one `file`) or in several (a form with many).
 
         With `activation_map` each answer says where in the picture the model looked.
         """
-        pictures = await intake.read(request)
-        results = await intake.run(request, pictures)
-        if len(results) == 1 and isinstance(results[0], ImageError):
-            raise results[0]
+        with intake.visit(request, model, version) as visit:
+            pictures = await visit.read()
+            results = await visit.run(pictures)
+            if len(results) == 1:
+                good(results[0])
+            name_all = partial(_name_all, visit.service, pictures, results, top_k, activation_map)
+            # To explain, a picture's header is read again, which may mean decoding it.
+            answers = await visit.work(name_all) if activation_map else name_all()
+            if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
+                return answers[0]
+            return BatchAnswer(model=visit.service.id.model, version=visit.service.id.version, results=answers)
 
-        def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
-            if isinstance(result, ImageError):
-                return RequestError.from_image_error(result).body
-            return service.explain(data, result, top_k) if activation_map else service.name(result, top_k)
-
-        def name_all() -> list[ImageAnswer | ErrorBody]:
-            return [name(data, result) for data, result in zip(pictures, results, strict=True)]
-
-        # To explain, a picture's header is read again, which may mean decoding it.
-        answers = await intake.work(request, name_all) if activation_map else name_all()
-        if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
-            return answers[0]
-        return BatchAnswer(model=service.model_name, version=service.version, results=answers)
-
-    @router.post("/annotate", openapi_extra=BODY, responses={**ERRORS, **DRAWN}, response_class=Response)
-    async def annotate(request: Request, top_k: TopK = intake.config.top_k) -> Response:
+    @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
+    async def annotate(
+        request: Request,
+        top_k: TopK = intake.config.top_k,
+        model: ModelName = None,
+        version: VersionName = None,
+    ) -> Response:
         """One picture with its answer drawn over and under it: where the model looked, names and probabilities."""
-        data, outputs = await intake.run_one(request)
-        drawn = await intake.work(request, lambda: service.draw(data, outputs, top_k))
-        return Response(drawn, media_type="image/jpeg")
+        with intake.visit(request, model, version) as visit:
+            data, outputs = await visit.run_one()
+            drawn = await visit.work(lambda: visit.service.draw(data, outputs, top_k))
+            return Response(drawn, media_type="image/jpeg")
 
     return router
+
+
+def _name_all(
+    service: Service, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
+) -> list[ImageAnswer | ErrorBody]:
+    def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
+        if isinstance(result, ImageError):
+            return RequestError.from_image_error(result).body
+        return service.explain(data, result, k) if explain else service.name(result, k)
+
+    return [name(data, result) for data, result in zip(pictures, results, strict=True)]

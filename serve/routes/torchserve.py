@@ -1,23 +1,24 @@
-"""TorchServe's route, for callers that know it."""
+"""TorchServe's routes, for callers that know it."""
 
 from fastapi import APIRouter, Request
 
 from contract.labels import TORCHSERVE_TOP_K, by_label
-from contract.request_error import ErrorBody, RequestError
 from serve.intake import Intake
-from serve.routes.documents import BODY, ERRORS
+from serve.routes.documents import REFUSALS, answer, pictures, refusals
+
+NAMED = answer("Probabilities of the best classes", {"rust": 0.97, "healthy": 0.02, "blight": 0.01})
 
 
 def routes(intake: Intake) -> APIRouter:
-    """The route."""
-    router, service = APIRouter(), intake.service
+    """The routes."""
+    router = APIRouter(tags=["TorchServe"], responses=refusals(REFUSALS))
 
-    @router.post("/predictions/{model}", openapi_extra=BODY, responses={404: {"model": ErrorBody}, **ERRORS})
-    async def predictions(request: Request, model: str) -> dict[str, float]:
+    async def predictions(request: Request, model: str, version: str | None = None) -> dict[str, float]:
         """TorchServe's route and its image classifier's answer: label -> probability, the five best."""
-        if model != service.model_name:
-            raise RequestError(404, "model_not_found", f"no such model is served here; this is {service.model_name}")
-        _, outputs = await intake.run_one(request)
-        return by_label(service.name(outputs, TORCHSERVE_TOP_K).predictions)
+        with intake.visit(request, model, version) as visit:
+            _, outputs = await visit.run_one()
+            return by_label(visit.service.name(outputs, TORCHSERVE_TOP_K).predictions)
 
+    for path in ("/predictions/{model}", "/predictions/{model}/{version}"):
+        router.post(path, openapi_extra=pictures(), responses=NAMED)(predictions)
     return router

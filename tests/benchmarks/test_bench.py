@@ -22,13 +22,15 @@ LITTLE += ["--search-steps", "1", "--soak-s", "2"]
 @pytest.mark.slow
 def test_the_lean_server_is_measured_in_every_way(bundle: Path, tmp_path: Path) -> None:
     out = tmp_path / "results"
-    done = run_module("benchmarks", "--bundle", str(bundle), "--out", str(out), "--servers", "lean", *LITTLE)
+    options = [*LITTLE, "--slow-clients", "8"]
+    done = run_module("benchmarks", "--bundle", str(bundle), "--out", str(out), "--servers", "lean", *options)
     assert done.returncode == 0, done.stderr
     record = read_record(out)
     assert record.complete
     found = [(row.case.scenario, row.case.loop) for row in record.rows]
     sweep = [("sweep", "closed")] * 4
-    assert found == [*sweep, ("rate", "open"), ("goodput", "open"), ("overload", "open"), ("soak", "closed")]
+    opened = [(scenario, "open") for scenario in ("rate", "goodput", "overload", "beside")]
+    assert found == [*sweep, *opened, ("soak", "closed")]
     assert all(row.ok > 0 and row.wrong == row.error == 0 for row in record.rows)
     first = record.rows[0]
     assert (first.decode or 0) > 0

@@ -27,4 +27,4 @@ async def break_after_startup(self: DrainingServer, sockets: list[socket.socket]
 
 if __name__ == "__main__":
     DrainingServer.startup = break_after_startup  # type: ignore[method-assign]
-    run_command(lambda: serve(ServeConfig(bundle=Path(sys.argv[1]), port=0)))
+    run_command(lambda: serve(ServeConfig(bundle=Path(sys.argv[1]), port=0, grpc_port=0)))

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from serve.config import ServeConfig
-from serve.metrics import ServerMetrics
+from serve.metrics import ModelId, ServerMetrics
 from serve.server import serve
 
 LEAK = 32_768
@@ -12,9 +12,9 @@ kept: list[bytes] = []
 honest = ServerMetrics.on_request
 
 
-def leak(self: ServerMetrics, route: str, status: int, seconds: float) -> None:
+def leak(self: ServerMetrics, route: str, status: int | str, model: ModelId, seconds: float) -> None:
     kept.append(bytes([len(kept) % 256]) * LEAK)
-    honest(self, route, status, seconds)
+    honest(self, route, status, model, seconds)
 
 
 if __name__ == "__main__":

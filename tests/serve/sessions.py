@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from contract.graph import Outputs
 from serve.batch_times import BatchTimes
 from serve.batcher import Batcher
+from serve.lanes import Lanes
 
 TIMES = {1: 1.0, 2: 2.0, 4: 4.0}
 
@@ -38,7 +39,7 @@ def image(value: int) -> NDArray[np.uint8]:
 
 @asynccontextmanager
 async def running(
-    session: GatedSession, runners: int = 1, times: Mapping[int, float] = TIMES
+    session: GatedSession, runners: int = 1, times: Mapping[int, float] = TIMES, lanes: Lanes | None = None
 ) -> AsyncIterator[Batcher]:
     """A batcher that works on the session."""
 
@@ -46,7 +47,7 @@ async def running(
         assert min(waits_s) >= 0
         assert inference_s > 0
 
-    batcher = Batcher(session.run, BatchTimes(times), runners=runners, on_batch=on_batch)
+    batcher = Batcher(session.run, BatchTimes(times), lanes or Lanes(runners), on_batch)
     worker = asyncio.create_task(batcher.work())
     yield batcher
     session.gate.release(99)

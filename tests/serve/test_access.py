@@ -4,7 +4,9 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,8 +39,10 @@ def test_who_has_the_key_is_answered(guarded: RunningServer, red_jpeg: bytes, he
 @pytest.mark.parametrize(
     "headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": f"Basic {KEY}"}, {"Authorization": "Bearer"}]
 )
-def test_who_has_not_is_401_on_every_route_but_health_and_page(guarded: RunningServer, headers: dict[str, str]) -> None:
-    described = httpx.get(f"{guarded.url}/openapi.json", headers={"X-API-Key": KEY}).json()["paths"]
+def test_who_has_not_is_401_on_every_route_but_health_page_and_docs(
+    guarded: RunningServer, headers: dict[str, str]
+) -> None:
+    described = httpx.get(f"{guarded.url}/openapi.json").json()["paths"]
     refused = {
         path
         for path, methods in described.items()
@@ -46,12 +50,15 @@ def test_who_has_not_is_401_on_every_route_but_health_and_page(guarded: RunningS
         if httpx.request(method, f"{guarded.url}{path}", headers=headers).status_code == 401
     }
     assert set(described) - refused == {"/ping", "/v2/health/live", "/v2/health/ready"}
-    for path in ("/docs", "/openapi.json", "/metrics", "//predict", "/nowhere"):
+    for path in ("/metrics", "//predict", "/nowhere"):
         assert httpx.get(f"{guarded.url}{path}", headers=headers).status_code in {401, 404}
-    assert httpx.get(f"{guarded.url}/", headers=headers).status_code == 200
+    for path in ("/", "/docs", "/openapi.json", "/swagger/swagger-ui.css"):
+        assert httpx.get(f"{guarded.url}{path}", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/page/../metrics", "/page/..%2fmetrics", "/page//metrics", "/ping/../metrics"])
+@pytest.mark.parametrize(
+    "path", ["/page/../metrics", "/page/..%2fmetrics", "/page//metrics", "/ping/../metrics", "/swagger/../metrics"]
+)
 def test_the_key_is_not_got_around_through_what_is_open(guarded: RunningServer, path: str) -> None:
     address = urlsplit(guarded.url)
     with socket.create_connection((address.hostname, address.port or 80), timeout=20) as connection:
@@ -89,6 +96,7 @@ def test_the_access_log_is_a_line_of_json_for_each_request(guarded: RunningServe
     lines = (json.loads(line) for line in guarded.process.stdout)
     line = next(line for line in lines if line["request_id"] == "leaf-1")
     assert (line["method"], line["route"], line["status"], line["client"]) == ("POST", "/predict", 200, "127.0.0.1")
+    assert line["model"] == "tiny"
     assert {"decode_ms", "queue_ms", "inference_ms", "total_ms"} <= set(line)
     assert "secret" not in json.dumps(line)
 
@@ -133,6 +141,25 @@ def test_https_with_a_certificate(bundle: Path, certificate: tuple[Path, Path], 
     trusted = ssl.create_default_context(cafile=str(path))
     answer = httpx.post(f"{running.url}/predict", content=red_jpeg, verify=trusted)
     assert answer.json()["predictions"][0]["label"] == "red"
+    assert running.stop() == (0, "")
+
+
+@pytest.mark.slow
+def test_who_does_not_finish_the_handshake_is_hung_up_on_and_harms_nobody(
+    bundle: Path, certificate: tuple[Path, Path], red_jpeg: bytes
+) -> None:
+    path, key = certificate
+    running = RunningServer(bundle, "--tls-certificate", str(path), "--tls-key", str(key), "--drain-ms", "0")
+    address, trusted = urlsplit(running.url), ssl.create_default_context(cafile=str(path))
+    with ExitStack() as stack, httpx.Client(base_url=running.url, verify=trusted) as honest:
+        begun, silent = time.monotonic(), []
+        for said in (b"", b"\x16\x03\x01\x02") * 10:
+            connection = socket.create_connection((address.hostname, address.port or 443), timeout=20)
+            silent.append(stack.enter_context(connection))
+            connection.sendall(said)
+            assert honest.post("/predict", content=red_jpeg).json()["predictions"][0]["label"] == "red"
+        assert [connection.recv(1) for connection in silent] == [b""] * 20
+        assert time.monotonic() - begun < 20
     assert running.stop() == (0, "")
 
 

@@ -9,12 +9,12 @@ import pytest
 from contract import ImageSpec
 from contract.request_error import RequestError
 from serve.admission import Admission
-from serve.decoder import Decoder
+from serve.decoder import DecodePool, Decoder
 from tests.serve.sessions import GatedSession, busy, image, running
 
 
 def decoder() -> Decoder:
-    return Decoder(ImageSpec(size=32, resize=32), 2, lambda seconds: None)
+    return Decoder(ImageSpec(size=32, resize=32), DecodePool(2), lambda seconds: None)
 
 
 def test_a_wait_beyond_the_bound_is_429_and_says_when_to_come_again() -> None:

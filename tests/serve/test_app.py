@@ -147,6 +147,13 @@ def test_a_malformed_form_is_400(client: httpx.Client, content_type: str) -> Non
     assert error_of(response)[0] in {400, 422}
 
 
+def test_a_form_may_send_a_picture_without_a_file_name(client: httpx.Client, red_jpeg: bytes) -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: Image/JPEG\r\n\r\n'
+    boundary = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = client.post("/predict", content=head + red_jpeg + b"\r\n--b--\r\n", headers=boundary)
+    assert answer.json()["predictions"][0]["label"] == "red"
+
+
 def test_too_many_files_are_refused(client: httpx.Client) -> None:
     assert error_of(client.post("/predict", files=pictures(*[b"x"] * 65))) == (400, "malformed_form")
 
@@ -214,8 +221,11 @@ def test_metrics_count_answers_by_route(client: httpx.Client, red_jpeg: bytes) -
     client.post("/predict", content=red_jpeg)
     assert count() == before + 1
     text = client.get("/metrics").text
-    assert 'model_info{model="tiny"' in text
-    assert all(f'stage_seconds_count{{stage="{stage}"}}' in text for stage in ("decode", "queue", "inference", "total"))
+    assert 'model_info{label="stable",model="tiny"' in text
+    assert all(
+        re.search(f'stage_seconds_count.*model="tiny",stage="{stage}"', text)
+        for stage in ("decode", "queue", "inference", "total")
+    )
 
 
 def test_metrics_do_not_grow_with_unknown_paths(client: httpx.Client) -> None:
@@ -230,8 +240,9 @@ def test_docs_describe_every_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     model = {"", "/ready", "/config", "/stats", "/infer"}
     versions = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
+    models = {"/models", "/predictions/{model}", "/predictions/{model}/{version}"}
     v2 = {"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/stats", *(v + m for v in versions for m in model)}
-    assert set(paths) == {"/predict", "/annotate", "/predictions/{model}", "/ping", "/metrics", *v2}
+    assert set(paths) == {"/predict", "/annotate", "/ping", "/metrics", *models, *v2}
     assert {"200", "400", "413", "415", "422", "429", "504"} <= set(paths["/predict"]["post"]["responses"])
     assert "multipart/form-data" in paths["/predict"]["post"]["requestBody"]["content"]
 

@@ -66,6 +66,14 @@ def test_what_is_no_request_is_told_so_and_hung_up_on(
         assert error_in(everything(connection)) == expected
 
 
+def test_what_is_refused_under_v2_is_told_so_in_the_protocols_form(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /v2/models HTTP/1.1\r\n" + b"X-One: 1\r\n" * 101 + b"\r\n")
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert head.split()[1] == b"431"
+    assert json.loads(body) == {"error": "the header has more than 16384 bytes or 100 fields"}
+
+
 def test_a_head_without_end_is_cut(server: RunningServer) -> None:
     with connect(server) as connection:
         connection.sendall(b"GET /ping HTTP/1.1\r\nX-Endless: ")
@@ -101,6 +109,7 @@ def test_a_trailer_without_end_is_cut(server: RunningServer) -> None:
             pytest.fail("100 MB of trailer were read")
 
 
+@pytest.mark.slow
 def test_a_body_that_comes_after_its_refusal_leaves_no_connection_open(server: RunningServer) -> None:
     with connect(server) as connection:
         connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")

@@ -10,13 +10,17 @@ import pytest
 from selenium.webdriver import ActionChains, Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.commands import RunningServer
 from tests.pictures import TINTS, draw, encode
+from tests.serve.versions import add_version
 
 pytestmark = pytest.mark.slow
 PHONE = (390, 844)
+KEY = "an-api-key-of-some-length"
 
 HAND_OVER = """
 const [target, type, bytes, name] = arguments;
@@ -73,6 +77,13 @@ def log_of(page: Any, kind: str) -> list[dict[str, Any]]:
     """What has been logged since this was last asked."""
     entries: list[dict[str, Any]] = page.get_log(kind)
     return entries
+
+
+def answered(page: Chrome) -> list[tuple[str, int]]:
+    """Addresses and statuses of what the server has answered since this was last asked."""
+    events = [json.loads(entry["message"])["message"] for entry in log_of(page, "performance")]
+    answers = [event["params"]["response"] for event in events if event["method"] == "Network.responseReceived"]
+    return [(answer["url"], answer["status"]) for answer in answers]
 
 
 def cards(page: Chrome) -> dict[str, WebElement]:
@@ -177,3 +188,69 @@ def test_it_is_dark_where_the_system_is(page: Chrome) -> None:
 
     assert paper("light") == "rgba(255, 255, 255, 1)"
     assert paper("dark") == "rgba(22, 24, 28, 1)"
+
+
+def test_one_model_leaves_nothing_to_choose(page: Chrome, files: list[Path]) -> None:
+    choose(page, files[0])
+    cards(page)
+    assert not page.find_element(By.ID, "which").is_displayed()
+
+
+@pytest.fixture(scope="module")
+def several(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server with a key, of two models, one of them with a canary that answers differently."""
+    folder = tmp_path_factory.mktemp("several")
+    models, key = folder / "models", folder / "key.txt"
+    key.write_text(KEY)
+    add_version(bundle, models, "leaf", "one")
+    add_version(bundle, models, "leaf", "two", other_way_round=True)
+    add_version(bundle, models, "weld", "nine")
+    (models / "labels.json").write_text(json.dumps({"leaf": {"stable": "one", "canary": "two"}}))
+    running = RunningServer(models, "--api-key-file", str(key), "--drain-ms", "0", option="--models")
+    yield running
+    running.stop()
+
+
+def test_several_models_are_offered_once_the_key_is_given(
+    chromium: Chrome, several: RunningServer, files: list[Path]
+) -> None:
+    log_of(chromium, "performance")
+    chromium.get(f"{several.url}/")
+    wait(chromium, lambda _: (f"{several.url}/models", 401) in answered(chromium))
+    assert not chromium.find_element(By.ID, "which").is_displayed()
+    choose(chromium, files[0])
+    wait(chromium, expected_conditions.alert_is_present())
+    chromium.switch_to.alert.send_keys(KEY)
+    chromium.switch_to.alert.accept()
+    assert "红色" in cards(chromium)["red.jpg"].text
+    assert chromium.find_element(By.ID, "model").text == "Model leaf, version one"
+    offered = Select(chromium.find_element(By.CSS_SELECTOR, "#which select"))
+    assert [option.text for option in offered.options] == [
+        "leaf, stable: version one",
+        "leaf, canary: version two",
+        "weld",
+    ]
+
+
+def test_the_chosen_model_is_asked(
+    chromium: Chrome, several: RunningServer, files: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    chromium.get(f"{several.url}/")
+    chromium.execute_script("sessionStorage.setItem('key', arguments[0])", KEY)
+    chromium.refresh()
+    which = chromium.find_element(By.CSS_SELECTOR, "#which select")
+    wait(chromium, lambda _: which.is_displayed())
+    assert which.accessible_name == "Model"
+    Select(which).select_by_visible_text("leaf, canary: version two")
+    log_of(chromium, "performance")
+    choose(chromium, files[2])
+    answer = cards(chromium)["blue.jpg"]
+    assert "红色" in answer.find_element(By.CSS_SELECTOR, ".classes li").text
+    assert chromium.find_element(By.ID, "model").text == "Model leaf, version two"
+    Select(which).select_by_visible_text("weld")
+    answer.find_element(By.CLASS_NAME, "download").click()
+    folder = next(tmp_path_factory.getbasetemp().glob("downloads*"))
+    wait(chromium, lambda _: (folder / "blue_result.jpg").exists())
+    asked = {url.removeprefix(f"{several.url}/"): status for url, status in answered(chromium)}
+    assert asked["predict?activation_map=true&model=leaf&version=canary"] == 200
+    assert asked["annotate?model=leaf&version=two"] == 200

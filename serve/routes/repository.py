@@ -1,0 +1,78 @@
+"""Triton's model repository extension: which versions there are, and which of them answer. For who has the admin token.
+
+Protocol: Triton's extension_model_repository.md; the parameters of `load` that say more than Triton's are ours.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from serve.control import (
+    IndexEntry,
+    IndexRequest,
+    LoadParameters,
+    LoadRequest,
+    UnloadParameters,
+    UnloadRequest,
+    list_versions,
+    load_version,
+    unload_version,
+)
+from serve.models import Models
+from serve.routes.documents import MISSING, V2, Refusal, answer, refusals
+
+FOLDER = "/v2/repository"
+REFUSED = {
+    400: Refusal(
+        "It can't be done, and nothing was changed; the error says why",
+        "not_loaded",
+        "leaf has no version 3, which should be stable; there are: 1, 2",
+    ),
+    422: Refusal(
+        "A parameter that is unknown or out of range",
+        "invalid_parameter",
+        "mirror: Input should be less than or equal to 1",
+    ),
+}
+ERRORS = refusals(REFUSED, V2)
+INDEX = answer(
+    "Every version in the folder",
+    [{"name": "leaf", "version": "1", "state": "READY", "reason": "", "labels": ["stable"]}],
+)
+CHANGED = INDEX | refusals(MISSING, V2)
+Index = Annotated[IndexRequest | None, Body(examples=[{"ready": True}])]
+Load = Annotated[LoadRequest | None, Body(examples=[{"parameters": {"label": "canary", "mirror": 0.1}}])]
+Unload = Annotated[UnloadRequest | None, Body(examples=[{"parameters": {"label": "canary"}}])]
+
+
+def routes(models: Models) -> APIRouter:
+    """The routes."""
+    router = APIRouter(
+        tags=["Model repository"],
+        prefix=FOLDER,
+        responses=ERRORS,
+        # Triton's own client names no type for its JSON. What that check is to prevent, the admin token does.
+        strict_content_type=False,
+    )
+
+    @router.post("/index", responses=INDEX)
+    async def index(request: Index = None) -> list[IndexEntry]:
+        """Every version in the folder, and which of them answer."""
+        return await list_versions(models, only_ready=request is not None and request.ready)
+
+    @router.post("/models/{model}/load", responses=CHANGED)
+    async def load(model: str, request: Load = None) -> list[IndexEntry]:
+        """Read the folder anew; load, verify and warm a version; then let it answer in place of the one before it.
+
+        No request is lost. If the version does not prove itself, everything stays as it was.
+        """
+        await load_version(models, model, request.parameters if request else LoadParameters())
+        return [entry for entry in await list_versions(models) if entry.name == model]
+
+    @router.post("/models/{model}/unload", responses=CHANGED)
+    async def unload(model: str, request: Unload = None) -> list[IndexEntry]:
+        """Stop answering with a model, or with its canary; requests that it has are answered."""
+        await unload_version(models, model, request.parameters if request else UnloadParameters())
+        return [entry for entry in await list_versions(models) if entry.name == model]
+
+    return router

@@ -1,0 +1,87 @@
+"""Which bundles of a folder are served: what is there, and what labels.json says."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract import ManifestError, UserError
+from serve.repository import Labels, Repository
+from tests.serve.versions import add_version
+
+
+@pytest.fixture
+def folder(bundle: Path, tmp_path: Path) -> Path:
+    """Two versions of one model, the second one newer, and a run with another's bundle."""
+    for number, version in enumerate(("one", "two")):
+        path = add_version(bundle, tmp_path, "leaf", version)
+        os.utime(path / "manifest.json", (1000 + number, 1000 + number))
+    add_version(bundle, tmp_path / "run", "weld", "nine").rename(tmp_path / "run" / "bundle")
+    add_version(bundle, tmp_path / ".half", "hidden", "one")
+    return tmp_path
+
+
+def plan(folder: Path, labels: Mapping[str, Any] | None = None) -> dict[str, Labels]:
+    if labels is not None:
+        (folder / "labels.json").write_text(json.dumps(labels))
+    repository = Repository(folder)
+    return repository.plan(repository.scan())
+
+
+def test_bundles_are_found_in_folders_of_folders_and_hidden_ones_are_not(folder: Path) -> None:
+    shelf = Repository(folder).scan()
+    assert {name: set(versions) for name, versions in shelf.items()} == {"leaf": {"one", "two"}, "weld": {"nine"}}
+
+
+def test_what_was_exported_last_is_stable_unless_labels_say_otherwise(folder: Path) -> None:
+    assert plan(folder) == {"leaf": Labels(stable="two"), "weld": Labels(stable="nine")}
+    given = {"leaf": {"stable": "one", "canary": "two", "mirror": 0.5}, "weld": None}
+    assert plan(folder, given) == {"leaf": Labels(stable="one", canary="two", mirror=0.5)}
+
+
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        ({"leaf": {"stable": "three"}}, r"leaf has no version three, which should be stable; there are: one, two"),
+        ({"leaf": {"stable": "two", "canary": "x"}}, r"leaf has no version x, which should be canary"),
+        ({"leaf": {"stable": "two", "canary": "two"}}, r"version two of leaf can't be both stable and canary"),
+        ({"other": {"stable": "1"}}, r"other has no version 1, which should be stable; there are: none"),
+        ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json can't be used: leaf.mirror: .* less than or equal"),
+        ({"leaf": {"stabel": "two"}}, r"labels.json can't be used: leaf.stable: Field required"),
+        ([], r"labels.json can't be used: it: Input should be"),
+    ],
+)
+def test_labels_that_make_no_sense_are_refused(folder: Path, labels: Any, problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        plan(folder, labels)
+
+
+def test_labels_that_were_kept_hold_and_the_others_stay(folder: Path) -> None:
+    repository = Repository(folder)
+    repository.keep({"leaf": Labels(stable="one", canary="two", mirror=0.1)})
+    repository.keep({"weld": None})
+    assert plan(folder) == {"leaf": Labels(stable="one", canary="two", mirror=0.1)}
+
+
+def test_a_version_that_is_there_twice_is_refused(folder: Path, bundle: Path) -> None:
+    add_version(bundle, folder, "leaf", "one", folder="copy")
+    with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one"):
+        Repository(folder).scan()
+
+
+def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"holds no bundle; expected folders with a manifest.json each"):
+        Repository(tmp_path).scan()
+    with pytest.raises(ManifestError, match=r"is no folder"):
+        Repository(tmp_path / "missing").scan()
+
+
+def test_a_single_bundle_is_stable_and_has_no_labels(bundle: Path) -> None:
+    repository = Repository(bundle, single=True)
+    (name,) = repository.plan(repository.scan())
+    repository.keep({name: None})
+    assert list(repository.plan(repository.scan())) == ["tiny"]
+    assert not (bundle / "labels.json").exists()
