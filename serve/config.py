@@ -58,7 +58,7 @@ class ServeConfig:
     def __post_init__(self) -> None:
         """Check everything at once."""
         checks = {
-            "expected either bundle or models": (self.bundle is None) != (self.models is None),
+            "expected either --bundle or --models": (self.bundle is None) != (self.models is None),
             f"port is {self.port}; expected 0 to 65535": 0 <= self.port <= 65535,
             f"grpc_port is {self.grpc_port}; expected 0 to 65535": 0 <= (self.grpc_port or 0) <= 65535,
             f"grpc_port is {self.grpc_port}, as port is; expected another": not 0 < self.port == self.grpc_port,

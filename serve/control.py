@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from contract import UserError
 from contract.request_error import RequestError
@@ -36,6 +36,12 @@ class LoadParameters(_Strict):
     """What it becomes."""
     mirror: float = Field(default=0.0, ge=0, le=1)
     """The share of the stable version's requests that a canary sees too."""
+
+    @model_validator(mode="after")
+    def _mirror_is_for_canaries(self) -> "LoadParameters":
+        if self.mirror and self.label != "canary":
+            raise ValueError('a mirror is for a canary; say "label": "canary" too')
+        return self
 
 
 class UnloadParameters(_Strict):

@@ -25,11 +25,9 @@ class Loader:
         self._machine: Machine | None = None
         self._tunings: dict[tuple[str, int], Tuning] = {}
 
-    @property
-    def lanes(self) -> Lanes:
-        """The runners, once there is a model."""
-        assert self._machine is not None
-        return self._machine.lanes
+    async def finish(self, seconds: float) -> bool:
+        """Wait for the batches that are being run; whether they ended in that time."""
+        return self._machine is None or await self._machine.lanes.finish(seconds)
 
     def load(self, found: Found) -> Service:
         """A bundle's service. Says what was proven. Raises `ManifestError`, `ProviderError` or `GoldenError`."""

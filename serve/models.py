@@ -72,11 +72,11 @@ class Models:
 
         Raises `RequestError` 404, and 422 where it takes a name.
         """
+        if not self.table:
+            raise RequestError(404, "model_not_found", "no model is served here; load one")
         if name is None:
-            if len(self.table) != 1:
-                raise RequestError(
-                    422, "missing_model", f"say which model: {', '.join(self.table) or 'none is served'}"
-                )
+            if len(self.table) > 1:
+                raise RequestError(422, "missing_model", f"say which model: ?model= one of {', '.join(self.table)}")
             name = next(iter(self.table))
         service = self.table[name].find(version) if name in self.table else None
         if service is None:
@@ -97,7 +97,7 @@ class Models:
         shelf = self.repository.scan()
         plan = self.repository.plan(shelf)
         self._take(plan, shelf, {found.fingerprint: self.loader.load(found) for found in _wanted(plan, shelf)})
-        if len(self.services) > 1:
+        if len(self.services) != 1:
             self._print()
 
     def start(self) -> None:
@@ -108,7 +108,7 @@ class Models:
 
     async def stop(self, seconds: float) -> None:
         """End; what is being computed has so long."""
-        self.life.hung = not await self.loader.lanes.finish(seconds)
+        self.life.hung = not await self.loader.finish(seconds)
         for task in [*self._workers.values(), *self._retiring]:
             task.cancel()
 
@@ -155,8 +155,8 @@ class Models:
                 metrics.watch(service.id, service.admission)
 
     def _print(self) -> None:
-        for name, served in sorted(self.table.items()):
-            print(f"Serving {name}: {served.summary}", flush=True)
+        lines = [f"Serving {name}: {served.summary}" for name, served in sorted(self.table.items())]
+        print("\n".join(lines) or "Serving no model", flush=True)
 
     def _retire(self, services: Iterable[Service]) -> None:
         """Let services end that nobody finds any more."""

@@ -5,7 +5,8 @@ it does not name is served in the version that was exported last; one that is nu
 """
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -66,16 +67,23 @@ class Repository:
     def scan(self) -> Shelf:
         """What is there. Raises `ManifestError`, also where a version is there twice or nothing is."""
         shelf: dict[str, dict[str, Found]] = {}
-        for folder in [self.folder] if self.single else self._folders():
-            found = _look(folder)
+        for found in [_look(self.folder)] if self.single else self._bundles():
             versions = shelf.setdefault(found.manifest.name, {})
             if twice := versions.get(found.manifest.version):
                 what = f"{found.manifest.name}, version {found.manifest.version}"
-                raise ManifestError(f"{twice.folder} and {folder} are both {what}; remove one")
+                raise ManifestError(f"{twice.folder} and {found.folder} are both {what}; remove one")
             versions[found.manifest.version] = found
         if not shelf:
             raise ManifestError(f"{self.folder} holds no bundle; expected folders with a {MANIFEST_FILE} each")
         return shelf
+
+    def _bundles(self) -> Iterator[Found]:
+        """One that can't be read must not keep the others from being served."""
+        for folder in self._folders():
+            try:
+                yield _look(folder)
+            except ManifestError as error:
+                print(f"warning: {error}; it is left out", file=sys.stderr, flush=True)
 
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -121,6 +129,8 @@ class Repository:
 
 
 def _check(name: str, labels: Labels, there: list[str]) -> None:
+    if labels.mirror and not labels.canary:
+        raise UserError(f"{name} has a mirror and no canary, which is what it would be for; name one, or no mirror")
     if labels.canary == labels.stable:
         raise UserError(
             f"version {labels.stable} of {name} can't be both stable and canary; name another, or no canary"

@@ -237,6 +237,8 @@ def test_a_model_is_unloaded_and_loaded_again(running: RunningServer, red_jpeg: 
     assert administer(running, "models/leaf/unload", unload_dependents=True).status_code == 200
     gone = httpx.post(f"{running.url}/predict?model=leaf", content=red_jpeg)
     assert gone.status_code == 404
+    unnamed = httpx.post(f"{running.url}/predict", content=red_jpeg)
+    assert (unnamed.status_code, unnamed.json()["error"]["code"]) == (404, "model_not_found")
     assert httpx.get(f"{running.url}/ping").status_code == 200
     assert administer(running, "models/leaf/unload").status_code == 404
     assert administer(running, "models/other/load").status_code == 404
@@ -251,6 +253,7 @@ def test_a_model_is_unloaded_and_loaded_again(running: RunningServer, red_jpeg: 
         ({"version": "one", "label": "canary"}, 400),
         ({"label": "latest"}, 422),
         ({"mirror": 2, "label": "canary"}, 422),
+        ({"mirror": 0.5}, 422),
         ({"config": "{}"}, 422),
     ],
 )
@@ -357,7 +360,7 @@ def test_the_folder_must_make_sense_at_start(bundle: Path, tmp_path: Path) -> No
     assert refused.returncode == 3
     assert refused.stderr == "error: leaf has no version two, which should be stable; there are: one\n"
     neither = run_module("serve", "--port", "0")
-    assert (neither.returncode, neither.stderr) == (2, "error: expected either bundle or models\n")
+    assert (neither.returncode, neither.stderr) == (2, "error: expected either --bundle or --models\n")
 
 
 def test_a_bundle_that_is_exported_anew_in_its_place_is_taken_on_sighup(
@@ -380,3 +383,11 @@ def test_tritons_own_client_loads_and_unloads(running: RunningServer) -> None:
     client.load_model("leaf", headers=ADMIN)
     assert client.is_model_ready("leaf")
     client.close()
+
+
+def test_a_server_of_no_model_yet_starts_and_ends(folder: Path) -> None:
+    (folder / "labels.json").write_text('{"leaf": null}')
+    server = RunningServer(folder, "--drain-ms", "0", option="--models")
+    assert "Serving no model\n" in server.banner
+    assert httpx.get(f"{server.url}/models").json() == []
+    assert server.stop() == (0, "")

@@ -51,6 +51,7 @@ def test_what_was_exported_last_is_stable_unless_labels_say_otherwise(folder: Pa
         ({"other": {"stable": "1"}}, r"other has no version 1, which should be stable; there are: none"),
         ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json can't be used: leaf.mirror: .* less than or equal"),
         ({"leaf": {"stabel": "two"}}, r"labels.json can't be used: leaf.stable: Field required"),
+        ({"leaf": {"stable": "two", "mirror": 0.5}}, r"leaf has a mirror and no canary"),
         ([], r"labels.json can't be used: it: Input should be"),
     ],
 )
@@ -70,6 +71,15 @@ def test_a_version_that_is_there_twice_is_refused(folder: Path, bundle: Path) ->
     add_version(bundle, folder, "leaf", "one", folder="copy")
     with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one"):
         Repository(folder).scan()
+
+
+def test_a_bundle_that_can_not_be_read_is_left_out_with_a_word(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "junk").mkdir()
+    (folder / "junk" / "manifest.json").write_text("{")
+    assert set(Repository(folder).scan()) == {"leaf", "weld"}
+    assert "junk/manifest.json is not valid JSON" in capsys.readouterr().err
 
 
 def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
