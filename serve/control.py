@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from contract import UserError
 from contract.request_error import RequestError
@@ -36,12 +36,6 @@ class LoadParameters(_Strict):
     """What it becomes."""
     mirror: float = Field(default=0.0, ge=0, le=1)
     """The share of the stable version's requests that a canary sees too."""
-
-    @model_validator(mode="after")
-    def _mirror_is_for_canaries(self) -> "LoadParameters":
-        if self.mirror and self.label != "canary":
-            raise ValueError('a mirror is for a canary; say "label": "canary" too')
-        return self
 
 
 class UnloadParameters(_Strict):
@@ -108,6 +102,8 @@ def _relabel(name: str, now: Labels | None, wanted: LoadParameters, newest: str)
     on_trial = now.canary if now and wanted.version == CANARY else None
     version = on_trial or wanted.version or newest
     if wanted.label == STABLE:
+        if wanted.mirror:
+            raise UserError('a mirror is for a canary; say "label": "canary" too')
         return now.with_stable(version) if now else Labels(stable=version)
     if now is None:
         raise UserError(f"{name} has no stable version beside which a canary could be; load one first")

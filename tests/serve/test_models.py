@@ -253,7 +253,7 @@ def test_a_model_is_unloaded_and_loaded_again(running: RunningServer, red_jpeg: 
         ({"version": "one", "label": "canary"}, 400),
         ({"label": "latest"}, 422),
         ({"mirror": 2, "label": "canary"}, 422),
-        ({"mirror": 0.5}, 422),
+        ({"mirror": 0.5}, 400),
         ({"config": "{}"}, 422),
     ],
 )
