@@ -9,8 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from contract.request_error import RequestError
 from serve.config import ServeConfig
 
-# They are not looked at; what they may hold is bounded by the body's limit.
-MAX_TEXT_FIELDS = 64
+MAX_TEXT_FIELDS = 8
 
 
 async def read_images(request: Request, config: ServeConfig) -> list[bytes]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, settings
 
 from export.config import ExportConfig
 from export.export import export
@@ -13,10 +12,6 @@ from tests.commands import REPOSITORY, RunningServer
 from tests.pictures import TINTS, draw, encode, write_images
 from training.config import TrainConfig
 from training.train import train
-
-# A busy machine is no failure.
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
 
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 

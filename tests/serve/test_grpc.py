@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ServerLiveRequest
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from contract import Manifest, preprocess
+from contract import Manifest
 from contract.graph import OUTPUT_NAMES, Outputs
-from runtime import load_model
 from tests.commands import RunningServer, run_module
-from tests.pictures import TINTS, draw, encode
 from tests.serve.versions import add_version
 
 Status = grpc.StatusCode
@@ -54,26 +52,6 @@ def client(grpc_server: RunningServer) -> Iterator[Any]:
 def stub(grpc_server: RunningServer) -> Iterator[Any]:
     with grpc.insecure_channel(address_of(grpc_server)) as channel:
         yield GRPCInferenceServiceStub(channel)
-
-
-@pytest.fixture(scope="module")
-def manifest(bundle: Path) -> Manifest:
-    return Manifest.read(bundle)
-
-
-@pytest.fixture(scope="module")
-def files() -> list[bytes]:
-    return [encode(draw((64, 48), TINTS[tint], seed=number)) for number, tint in enumerate(("red", "blue", "grün"))]
-
-
-@pytest.fixture(scope="module")
-def pixels(files: list[bytes], manifest: Manifest) -> NDArray[np.uint8]:
-    return np.stack([preprocess(data, manifest.image) for data in files])
-
-
-@pytest.fixture(scope="module")
-def expected(bundle: Path, pixels: NDArray[np.uint8]) -> Outputs:
-    return load_model(bundle).run(pixels)
 
 
 def as_tensor(pixels: NDArray[np.uint8], module: Any = triton) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,33 +10,11 @@ import pytest
 import tritonclient.http as triton
 from numpy.typing import NDArray
 
-from contract import Manifest, preprocess
+from contract import Manifest
 from contract.graph import OUTPUT_NAMES, Outputs
-from runtime import load_model
 from tests.commands import RunningServer
-from tests.pictures import TINTS, draw, encode
 
 INFER = "/v2/models/tiny/infer"
-
-
-@pytest.fixture(scope="module")
-def manifest(bundle: Path) -> Manifest:
-    return Manifest.read(bundle)
-
-
-@pytest.fixture(scope="module")
-def files() -> list[bytes]:
-    return [encode(draw((64, 48), TINTS[tint], seed=number)) for number, tint in enumerate(("red", "blue", "grün"))]
-
-
-@pytest.fixture(scope="module")
-def pixels(files: list[bytes], manifest: Manifest) -> NDArray[np.uint8]:
-    return np.stack([preprocess(data, manifest.image) for data in files])
-
-
-@pytest.fixture(scope="module")
-def expected(bundle: Path, pixels: NDArray[np.uint8]) -> Outputs:
-    return load_model(bundle).run(pixels)
 
 
 @pytest.fixture
