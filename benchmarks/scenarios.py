@@ -179,6 +179,7 @@ def beside_slow(load: Load, capacity: float) -> Iterator[Row]:
     alone, beside, lasted = list[Measured](), list[Measured](), list[float]()
     for _ in range(load.config.repeats):
         alone.append(load.open(MIXED, rate))
+        load.seed -= 1  # the same requests at the same times
         with SlowClients(load.target.base, count) as crowd:
             beside.append(load.open(MIXED, rate))
         lasted += crowd.lasted_s

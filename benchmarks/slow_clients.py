@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +17,7 @@ DRIP_S = 1.0
 TRY_AGAIN_S = 0.1
 # What the kernel takes for a client who does not read; without a bound it is megabytes.
 RECEIVE_BYTES = 1 << 14
+LOWEST_PRIORITY = 19
 
 Slowness = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -78,6 +81,8 @@ class SlowClients:
         self._thread.join()
 
     def _run(self) -> None:
+        if sys.platform == "linux":  # where it is of one thread: elsewhere they would not take the server's processor
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
         with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._all())
 

@@ -17,10 +17,11 @@ HEAD_S = 5.0
 HEAD_BYTES = 16_384
 HEAD_FIELDS = 100
 BODY_S = 10.0
-"""In its first so many seconds a body must come at `BODY_BYTES_S`, and then in every `CHECK_S`."""
-BODY_BYTES_S = 50_000
+"""In its first so many seconds a body must come at `BYTES_S`, and then in every `CHECK_S`."""
 CHECK_S = 2.0
 WRITE_S = 10.0
+"""In every so many seconds what waits to be read must be read at `BYTES_S`, or to its end."""
+BYTES_S = 50_000
 PIPELINED = 16
 UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*(?=\r\n|$)", re.IGNORECASE)
 
@@ -177,7 +178,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._set_guard(seconds, lambda: self._check_body(seconds))
 
     def _check_body(self, seconds: float) -> None:
-        if self._received < BODY_BYTES_S * seconds:
+        if self._received < BYTES_S * seconds:
             self._refuse_slow()
         else:
             self._expect_body(CHECK_S)
@@ -208,9 +209,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _check_read(self) -> None:
-        """Whether the client has read anything since."""
+        """Whether the client has read enough since; a little moves between two kernels even if it reads nothing."""
         unread = self.transport.get_write_buffer_size()
-        if unread and unread >= self._unread:
+        if unread and self._unread - unread < BYTES_S * WRITE_S:
             self.transport.abort()
         elif unread:
             self._set_write_guard(WRITE_S)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from serve.grpc_server import GrpcServer
 
 SHUTDOWN_S = 20
-# Left alone, Linux lets each client who does not read have megabytes of answers written for it.
-SEND_BYTES = 1 << 18
+# Left alone, Linux holds megabytes of answers for each client who does not read; of this it makes twice as much.
+SEND_BYTES = 1 << 16
 
 
 def serve(config: ServeConfig) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.staticfiles import StaticFiles
 
 from serve.openapi import Facts, complete
+from serve.routes.static import FilesInMemory
 
 
 def add_docs(app: FastAPI, facts: Facts) -> None:
-    """`/docs`, and what it loads: in pieces, as who reads a large file slowly must not hold it in memory."""
-    app.mount("/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")))
+    """`/docs`, and what it loads."""
+    app.mount("/swagger", FilesInMemory(directory=str(files("fastapi_swagger") / "resources")))
 
     @cache
     def document() -> dict[str, Any]:

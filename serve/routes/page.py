@@ -4,7 +4,8 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import FileResponse
-from starlette.staticfiles import StaticFiles
+
+from serve.routes.static import FilesInMemory
 
 FOLDER = Path(__file__).parent.parent / "page"
 POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -20,4 +21,4 @@ def add_page(app: FastAPI) -> None:
         return FileResponse(FOLDER / "index.html", headers=headers)
 
     app.include_router(router)
-    app.mount("/page", StaticFiles(directory=FOLDER))
+    app.mount("/page", FilesInMemory(directory=FOLDER))

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -251,6 +252,19 @@ def test_docs_need_no_other_host(client: httpx.Client) -> None:
     links = re.findall(r'(?:src|href)="([^"]+)"', client.get("/docs").text)
     assert len(links) >= 2
     assert all(link.startswith("swagger/") and client.get(f"/{link}").status_code == 200 for link in links)
+
+
+def test_a_file_of_the_page_is_whole_and_need_not_be_sent_again(client: httpx.Client) -> None:
+    whole = (files("fastapi_swagger") / "resources" / "swagger-ui-bundle.js").read_bytes()
+    first = client.get("/swagger/swagger-ui-bundle.js")
+    assert first.content == whole
+    assert first.headers["Content-Type"].startswith("text/javascript")
+    known = {"If-None-Match": first.headers["ETag"]}
+    again = client.get("/swagger/swagger-ui-bundle.js", headers=known)
+    head = client.head("/swagger/swagger-ui-bundle.js")
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.headers["Content-Length"], head.content) == (str(len(whole)), b"")
+    assert client.get("/swagger/nothing.js").status_code == 404
 
 
 def test_forty_clients_at_once_are_all_answered(server: RunningServer, red_jpeg: bytes) -> None:
