@@ -10,13 +10,10 @@ import threading
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 
-from starlette.types import Scope
-
-from serve.timing import Timing
+from serve.access import Access
 
 LINES = 10_000
 CLOSE_S = 1.0
-METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 
 class _DroppingHandler(QueueHandler):
@@ -60,17 +57,17 @@ class AccessLog:
         self._listener = _Listener(lines, _Stdout())
         self._listener.start()
 
-    def write(self, scope: Scope, request_id: str, status: int, timing: Timing) -> None:
-        """One line. What the client chose freely, its path and headers, is not in it; the route is."""
-        stages = {f"{name}_ms": round(1000 * seconds, 2) for name, seconds in timing.stages.items()}
+    def write(self, access: Access) -> None:
+        """One line."""
+        stages = {f"{name}_ms": round(1000 * seconds, 2) for name, seconds in access.timing.stages.items()}
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request_id": request_id,
-            "client": (scope.get("client") or ("",))[0],
-            "method": scope["method"] if scope["method"] in METHODS else "other",
-            "route": getattr(scope.get("route"), "path", "unmatched"),
-            "status": status,
-            **timing.model._asdict(),
+            "request_id": access.request_id,
+            "client": access.client,
+            "method": access.method or "other",
+            "route": access.route or "unmatched",
+            "status": access.status,
+            **access.timing.model._asdict(),
             **stages,
         }
         self._logger.info(json.dumps(line))

@@ -7,12 +7,17 @@ from contract.request_error import RequestError
 from serve.batcher import Batcher, late
 from serve.decoder import Decoder
 
+LONGEST_RETRY_S = 5.0
+"""Longer than this nobody is put off for the sake of others who were refused and may not come again."""
+
 
 class Admission:
     """The bound on the queue, in seconds of predicted wait."""
 
     def __init__(self, decoder: Decoder, batcher: Batcher, max_wait_s: float) -> None:
         self._decoder, self._batcher, self._max_wait_s = decoder, batcher, max_wait_s
+        self._promised = 0.0
+        """The moment before which the room that there will be is promised to who was refused."""
 
     @property
     def waiting(self) -> int:
@@ -35,9 +40,16 @@ class Admission:
         """
         wait = self.wait_s
         if wait > self._max_wait_s:
-            retry = max(1, math.ceil(wait - self._max_wait_s))
+            retry = self._retry_s(wait - self._max_wait_s)
             message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
             raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
         last = max(wait, self._batcher.wait_s(self.waiting + count - 1))
         if time.perf_counter() + last + self._batcher.times.fastest_s > deadline:
             raise late()
+
+    def _retry_s(self, excess_s: float) -> int:
+        """In how many seconds there will be room: one after another, or all who are refused would come at once."""
+        now = time.perf_counter()
+        room = max(now + excess_s, min(self._promised, now + LONGEST_RETRY_S))
+        self._promised = room + self._batcher.image_s
+        return max(1, math.ceil(room - now))

@@ -1,13 +1,13 @@
 """The web application: the routes of each habit around models that have proven themselves."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from serve import VERSION
-from serve.access_log import AccessLog
+from serve.access import Witness
 from serve.config import ServeConfig
 from serve.errors import install_error_handlers
 from serve.intake import Intake
@@ -19,20 +19,17 @@ from serve.routes import health, predict, repository, torchserve, v2
 from serve.routes import models as served
 from serve.routes.docs import add_docs
 from serve.routes.page import add_page
-from serve.tracing import start_tracing
 
 HUNG_S = 5.0
 
 
-def create_app(models: Models, config: ServeConfig) -> FastAPI:
-    """The application for these models. Raises `UserError`."""
-    keys = Keys.read(config.api_key_file, config.admin_token_file)
-    log, tracing = AccessLog() if config.access_log else None, start_tracing()
-    closing = [part.close for part in (log, tracing) if part]
+def create_app(intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) -> FastAPI:
+    """The application for the intake's models."""
+    models, config = intake.models, intake.config
     app = FastAPI(
         title="Image classification",
         version=VERSION,
-        lifespan=_lifespan(models, closing),
+        lifespan=_lifespan(models, witnesses),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -42,8 +39,8 @@ def create_app(models: Models, config: ServeConfig) -> FastAPI:
     install_error_handlers(app, metrics)
     _add_middleware(app, config, keys)
     # The first that a request meets.
-    app.add_middleware(Observe, metrics=metrics, life=models.life, log=log, tracing=tracing)
-    _add_routes(app, Intake(models, config), keys)
+    app.add_middleware(Observe, metrics=metrics, life=models.life, witnesses=witnesses)
+    _add_routes(app, intake, keys)
     return app
 
 
@@ -78,14 +75,14 @@ def _add_middleware(app: FastAPI, config: ServeConfig, keys: Keys) -> None:
 
 
 def _lifespan(
-    models: Models, closing: list[Callable[[], None]]
+    models: Models, witnesses: Sequence[Witness]
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         models.start()
         yield
         await models.stop(HUNG_S)
-        for close in closing:
-            close()
+        for witness in witnesses:
+            witness.close()
 
     return lifespan

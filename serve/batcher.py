@@ -70,6 +70,11 @@ class Batcher:
         return self._lanes.first_free_s + (others + batches * (1 + others)) * self._batch_s
 
     @property
+    def image_s(self) -> float:
+        """How long an image of a large batch holds back those behind it, where there are many of each model."""
+        return (1 + self._lanes.others(self)) * self._batch_s / self.times.largest
+
+    @property
     def _batch_s(self) -> float:
         """How long a large batch holds back those behind it."""
         return self.times.seconds(self.times.largest) / self._lanes.count

@@ -1,4 +1,4 @@
-"""What happens around every gRPC call: its key is checked, it is timed and counted, and its errors get a status.
+"""What happens around every gRPC call: its key is checked, it is timed, counted and told of, its errors get a status.
 
 As `keys.py`, `middleware.py` and `errors.py` have it for HTTP.
 """
@@ -7,14 +7,16 @@ import asyncio
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
 
 from contract import ImageError
 from contract.request_error import RequestError
+from serve.access import REQUEST_ID, Access, Witness, choose_id
 from serve.batcher import late
 from serve.inference_protocol import bad
 from serve.keys import Keys
@@ -50,8 +52,9 @@ LAST_S = 2.0
 class Call:
     """A call that is being answered: what its request is to a route over HTTP."""
 
-    def __init__(self, context: Any) -> None:
-        self.timing = Timing()
+    def __init__(self, method: str, headers: Mapping[str, str], context: Any) -> None:
+        self.method, self.headers, self.timing = method, headers, Timing()
+        self.request_id = choose_id(headers)
         self._context = context
 
     @property
@@ -78,16 +81,28 @@ class Call:
         """Its answer follows."""
         self._context.set_trailing_metadata(self._metadata)
 
+    def access(self, failure: RequestError | None) -> Access:
+        """What became of it."""
+        return Access(
+            request_id=self.request_id,
+            client=address_of(self._context.peer()),
+            method="gRPC",
+            route=self.method,
+            status=status_of(failure).name,
+            timing=self.timing,
+            headers=self.headers,
+        )
+
     @property
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("server-timing", self.timing.header),)
+        return (("server-timing", self.timing.header), (REQUEST_ID, self.request_id))
 
 
 class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets through what is answered here; anything else that the protocol's messages know is UNIMPLEMENTED."""
 
-    def __init__(self, keys: Keys, metrics: ServerMetrics) -> None:
-        self._keys, self._metrics = keys, metrics
+    def __init__(self, keys: Keys, metrics: ServerMetrics, witnesses: Sequence[Witness] = ()) -> None:
+        self._keys, self._metrics, self._witnesses = keys, metrics, witnesses
         self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
         self._reading: set[asyncio.Timeout] = set()
 
@@ -101,7 +116,8 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
         if details.method not in self._paths:
             return None
         handler = await continuation(details)
-        lacking = self._keys.refusal(self._paths[details.method], dict(details.invocation_metadata))
+        headers = {name: value for name, value in details.invocation_metadata if isinstance(value, str)}
+        lacking = self._keys.refusal(self._paths[details.method], headers)
 
         async def work(call: Call) -> Any:
             if lacking is not None:
@@ -109,7 +125,7 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
             return await handler.unary_unary(await self._read(call, handler.request_deserializer), call)
 
         async def answer(_: object, context: Any) -> Any:
-            return await self._answer(details.method, Call(context), work)
+            return await self._answer(Call(details.method, headers, context), work)
 
         # As a stream of one message: grpc would receive a lone one before it asks us, however long that takes, and
         # answer for one that it can't parse with the name of a class.
@@ -132,7 +148,7 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
         # Of the larger one grpc has told the client itself.
         raise RequestError(413, "request_too_large", "there is no message, or one larger than is accepted")
 
-    async def _answer(self, method: str, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
+    async def _answer(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
         failure = None
         try:
             response = await work(call)
@@ -145,13 +161,21 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
             failure = explain(error)
             await call.fail(failure)
         finally:
-            self._count(method, call.timing, failure)
+            self._record(call, failure)
         return response
 
-    def _count(self, method: str, timing: Timing, failure: RequestError | None) -> None:
+    def _record(self, call: Call, failure: RequestError | None) -> None:
+        access, timing = call.access(failure), call.timing
         if failure:
             self._metrics.errors.labels(*timing.model, failure.code).inc()
-        self._metrics.on_request(method, status_of(failure).name, timing.model, timing.total_s)
+        self._metrics.on_request(call.method, access.status, timing.model, timing.total_s)
+        for witness in self._witnesses:
+            witness.write(access)
+
+
+def address_of(peer: str) -> str:
+    """The client's address, of what grpc calls it: ipv4:127.0.0.1:50000 or ipv6:%5B::1%5D:50000."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
 
 
 def status_of(failure: RequestError | None) -> Any:

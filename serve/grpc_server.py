@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 
 import grpc
 from grpc._cython import cygrpc
 from tritonclient.grpc.service_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 
 from contract.errors import StartError
-from serve.config import ServeConfig
+from serve.access import Witness
 from serve.grpc_calls import Calls
 from serve.grpc_service import InferenceService
 from serve.intake import Intake
 from serve.keys import Keys
-from serve.models import Models
 
 OPTIONS = {
     # Two servers on one port would each get some of the calls.
@@ -55,24 +55,22 @@ cygrpc.AioServer = MendedServer
 class GrpcServer:
     """Answers calls at `address`, a host and a port."""
 
-    def __init__(self, models: Models, config: ServeConfig, address: str) -> None:
-        """Raises `UserError` for keys that can't be read."""
-        self._models, self._config, self.address = models, config, address
-        self._keys = Keys.read(config.api_key_file, config.admin_token_file)
-        self._calls = Calls(self._keys, models.loader.metrics)
+    def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness], address: str) -> None:
+        self._intake, self._keys, self.address = intake, keys, address
+        self._calls = Calls(keys, intake.models.loader.metrics, witnesses)
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Listen. Raises `StartError`."""
-        options = {**OPTIONS, "grpc.max_receive_message_length": self._config.max_body_bytes}
+        options = {**OPTIONS, "grpc.max_receive_message_length": self._intake.config.max_body_bytes}
         self._server = grpc.aio.server(interceptors=[self._calls], options=list(options.items()))
-        service = InferenceService(Intake(self._models, self._config), repository=self._keys.admin is not None)
+        service = InferenceService(self._intake, repository=self._keys.admin is not None)
         add_GRPCInferenceServiceServicer_to_server(service, self._server)
         self._listen(self._server)
         await self._server.start()
 
     def _listen(self, server: "grpc.aio.Server") -> None:
-        certificate, key = self._config.tls_certificate, self._config.tls_key
+        certificate, key = self._intake.config.tls_certificate, self._intake.config.tls_key
         try:
             if certificate and key:
                 pair = key.read_bytes(), certificate.read_bytes()

@@ -42,9 +42,12 @@ class Keys:
     @classmethod
     def read(cls, api: Path | None, admin: Path | None) -> "Keys":
         """The keys in these files. Raises `UserError`."""
-        return cls(
+        keys = cls(
             api=read_key(api, "API key") if api else None, admin=read_key(admin, "admin token") if admin else None
         )
+        if api and keys.api == keys.admin:
+            raise UserError("the admin token is the API key, so whoever may ask could unload models; choose another")
+        return keys
 
     def refusal(self, path: str, headers: Mapping[str, str]) -> str | None:
         """What a request to `path` lacks; None if it may pass. The names of `headers` are in small letters."""

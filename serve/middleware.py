@@ -1,19 +1,14 @@
-"""What happens around every request: it gets an id, is timed, counted, and maybe logged and traced."""
+"""What happens around every HTTP request: it gets an id, is timed and counted, and told of to whoever keeps records."""
 
-import re
-import uuid
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.access_log import AccessLog
+from serve.access import METHODS, REQUEST_ID, Access, Witness, choose_id
 from serve.life import Life
 from serve.metrics import ServerMetrics
 from serve.timing import Timing
-from serve.tracing import Tracing
-
-REQUEST_ID = "X-Request-Id"
-USABLE_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Observe:
@@ -23,18 +18,16 @@ class Observe:
     connect anew, which finds another server.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: ServerMetrics, life: Life, log: AccessLog | None, tracing: Tracing | None = None
-    ) -> None:
-        self.app, self.metrics, self.life, self.log, self.tracing = app, metrics, life, log, tracing
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics, life: Life, witnesses: Sequence[Witness] = ()) -> None:
+        self.app, self.metrics, self.life, self.witnesses = app, metrics, life, witnesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, expects = 500, "expect" in Headers(scope=scope)
-        scope["request_id"] = request_id = id_of(scope)
+        status, given = 500, Headers(scope=scope)
+        scope["request_id"] = request_id = choose_id(given)
         scope["timing"] = timing = Timing()
 
         async def observe(message: Message) -> None:
@@ -44,22 +37,26 @@ class Observe:
                 headers = MutableHeaders(scope=message)
                 headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
                 # Who waits for "100 Continue" may not send its body any more, and something else in its place.
-                if self.life.leaving or (status >= 400 and expects):
+                if self.life.leaving or (status >= 400 and "expect" in given):
                     headers["Connection"] = "close"
             await send(message)
 
         try:
             await self.app(scope, receive, observe)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            self.metrics.on_request(route, status, timing.model, timing.total_s)
-            if self.log:
-                self.log.write(scope, request_id, status, timing)
-            if self.tracing:
-                self.tracing.write(scope, request_id, status, timing)
+            route = getattr(scope.get("route"), "path", None)
+            self.metrics.on_request(route or "unmatched", status, timing.model, timing.total_s)
+            self._tell(scope, route, status, given)
 
-
-def id_of(scope: Scope) -> str:
-    """The id that the client gave, if it is one that can't upset a log, or a new one."""
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if USABLE_ID.fullmatch(given) else uuid.uuid4().hex
+    def _tell(self, scope: Scope, route: str | None, status: int, headers: Headers) -> None:
+        access = Access(
+            request_id=scope["request_id"],
+            client=(scope.get("client") or ("",))[0],
+            method=scope["method"] if scope["method"] in METHODS else "",
+            route=route,
+            status=status,
+            timing=scope["timing"],
+            headers=headers,
+        )
+        for witness in self.witnesses:
+            witness.write(access)

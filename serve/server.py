@@ -9,22 +9,29 @@ import socket
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import uvicorn
+from fastapi import FastAPI
 from PIL.Image import DecompressionBombWarning
 
 from contract import UserError
 from contract.errors import StartError
+from serve.access import Witness
+from serve.access_log import AccessLog
 from serve.app import create_app
 from serve.config import ServeConfig
 from serve.connection import GuardedProtocol
+from serve.intake import Intake
+from serve.keys import Keys
 from serve.life import Life
 from serve.loader import Loader
 from serve.memory import give_back_large_blocks
 from serve.models import Models
+from serve.tracing import start_tracing
 
 if TYPE_CHECKING:
     from serve.grpc_server import GrpcServer
@@ -42,11 +49,13 @@ def serve(config: ServeConfig) -> None:
     warnings.simplefilter("ignore", DecompressionBombWarning)
     # Its parser would log every malformed form; who sent it is told.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    keys, witnesses = prepare(config)
     with bind(config.host, config.port) as listener, reserve(config) as reserved:
         life = Life()
         models = start_models(config, life)
-        settings = configure(models, config)
-        grpc = create_grpc(models, config, reserved) if reserved else None
+        intake = Intake(models, config)
+        settings = configure(create_app(intake, keys, witnesses), config)
+        grpc = create_grpc(intake, keys, witnesses, reserved) if reserved else None
         # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
         signal.signal(signal.SIGTERM, lambda *_: None)
         DrainingServer(settings, models, config.drain_ms / 1000, grpc).run(sockets=[listener])
@@ -57,11 +66,21 @@ def serve(config: ServeConfig) -> None:
         raise UserError(f"{life.failure}; the server has ended, start it again")
 
 
-def configure(models: Models, config: ServeConfig) -> uvicorn.Config:
-    """The application and how uvicorn is to run it. Raises `StartError` when the key or the certificate is unusable."""
+def prepare(config: ServeConfig) -> tuple[Keys, Sequence[Witness]]:
+    """Who may ask, and who is told of it: before the models are loaded, as that takes long. Raises `StartError`."""
+    try:
+        keys, tracing = Keys.read(config.api_key_file, config.admin_token_file), start_tracing()
+    except UserError as error:
+        raise StartError(str(error)) from error
+    log = AccessLog() if config.access_log else None
+    return keys, [witness for witness in (log, tracing) if witness]
+
+
+def configure(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
+    """How uvicorn is to run the application. Raises `StartError` when the certificate is unusable."""
     try:
         settings = uvicorn.Config(
-            create_app(models, config),
+            app,
             http=GuardedProtocol,
             loop="serve.event_loop:GuardedLoop",
             ws="none",
@@ -73,8 +92,6 @@ def configure(models: Models, config: ServeConfig) -> uvicorn.Config:
             ssl_keyfile=config.tls_key,
         )
         settings.load()
-    except UserError as error:
-        raise StartError(str(error)) from error
     except OSError as error:  # ssl.SSLError is one
         raise StartError(f"{config.tls_certificate} and {config.tls_key} can't be used ({error})") from error
     return settings
@@ -164,17 +181,14 @@ def reserve(config: ServeConfig) -> AbstractContextManager[socket.socket | None]
     return nullcontext() if config.grpc_port is None else bind(config.host, config.grpc_port, "--grpc-port")
 
 
-def create_grpc(models: Models, config: ServeConfig, reserved: socket.socket) -> "GrpcServer":
-    """The server for gRPC, whose packages are loaded only here. Raises `StartError` when the key is unusable."""
+def create_grpc(intake: Intake, keys: Keys, witnesses: Sequence[Witness], reserved: socket.socket) -> "GrpcServer":
+    """The server for gRPC, whose packages are loaded only here."""
     # Its C core would write of every handshake that fails, which any scanner can cause; read when it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from serve.grpc_server import GrpcServer
 
     host, port = reserved.getsockname()[:2]
-    try:
-        return GrpcServer(models, config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-    except UserError as error:
-        raise StartError(str(error)) from error
+    return GrpcServer(intake, keys, witnesses, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def start_models(config: ServeConfig, life: Life) -> Models:

@@ -12,11 +12,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers
-from starlette.types import Scope
-
 from contract import UserError
-from serve.access_log import METHODS
+from serve.access import REQUEST_ID, Access
 from serve.timing import Timing
 
 if TYPE_CHECKING:
@@ -26,6 +23,9 @@ if TYPE_CHECKING:
 SERVICE = "resnet-service"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 CLOSE_S = 1.0
+Attributes = dict[str, str | int | list[str]]
+# Of a server, by the conventions for gRPC; the others are its caller's.
+GRPC_FAILURES = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 
 
 class Tracing:
@@ -42,20 +42,19 @@ class Tracing:
         self._tracer = self._provider.get_tracer("serve")
         self._extract = TraceContextTextMapPropagator().extract
 
-    def write(self, scope: Scope, request_id: str, status: int, timing: Timing) -> None:
+    def write(self, access: Access) -> None:
         """The spans of a request that ends now. Like the access log, they have its route and not its path."""
         from opentelemetry.trace import SpanKind
 
-        end, at = time.perf_counter(), _wall_clock()
-        attributes = _attributes(scope, request_id, status)
+        end, at, timing = time.perf_counter(), _wall_clock(), access.timing
+        name, attributes, failed = _describe(access)
         if timing.model.model:
             attributes |= {"model.name": timing.model.model, "model.version": timing.model.version}
-        name = f"{_method(scope, 'HTTP')} {attributes.get('http.route', 'unmatched')}"
-        caller = self._extract(Headers(scope=scope))
+        caller = self._extract(access.headers)
         span = self._tracer.start_span(name, caller, SpanKind.SERVER, attributes, start_time=at(timing.started))
         self._write_stages(span, timing, at)
-        if status >= 500:
-            _fail(span, status)
+        if failed:
+            _fail(span, access.status)
         span.end(at(end))
 
     def _write_stages(self, request: "Span", timing: Timing, at: Callable[[float], int]) -> None:
@@ -124,24 +123,32 @@ def _resource() -> "Resource":
     return Resource.create({SERVICE_NAME: named or SERVICE})
 
 
-def _attributes(scope: Scope, request_id: str, status: int) -> "dict[str, str | int | list[str]]":
-    """Named by OpenTelemetry's semantic conventions for HTTP, which want headers as lists."""
-    attributes: dict[str, str | int | list[str]] = {
-        "http.request.method": _method(scope, "_OTHER"),
-        "http.response.status_code": status,
-        "http.response.header.x-request-id": [request_id],
+def _describe(access: Access) -> "tuple[str, Attributes, bool]":
+    """The span's name, its attributes by OpenTelemetry's semantic conventions, and whether the server has failed."""
+    if isinstance(access.status, str):
+        return _describe_call(access)
+    attributes: Attributes = {
+        "http.request.method": access.method or "_OTHER",
+        "http.response.status_code": access.status,
+        f"http.response.header.{REQUEST_ID}": [access.request_id],
     }
-    if route := getattr(scope.get("route"), "path", None):
-        attributes["http.route"] = route
-    return attributes
+    if access.route:
+        attributes["http.route"] = access.route
+    return f"{access.method or 'HTTP'} {access.route or 'unmatched'}", attributes, access.status >= 500
 
 
-def _method(scope: Scope, other: str) -> str:
-    method: str = scope["method"]
-    return method if method in METHODS else other
+def _describe_call(access: Access) -> "tuple[str, Attributes, bool]":
+    name = (access.route or "").lstrip("/")
+    attributes: Attributes = {
+        "rpc.system.name": "grpc",
+        "rpc.method": name,
+        "rpc.response.status_code": access.status,
+        f"rpc.response.metadata.{REQUEST_ID}": [access.request_id],
+    }
+    return name, attributes, access.status in GRPC_FAILURES
 
 
-def _fail(span: "Span", status: int) -> None:
+def _fail(span: "Span", status: int | str) -> None:
     from opentelemetry.trace import StatusCode
 
     span.set_status(StatusCode.ERROR)

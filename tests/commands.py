@@ -64,6 +64,11 @@ class RunningServer:
             raise AssertionError(self.banner, self.process.communicate())
         self.url = self.banner[-1].split()[1].removesuffix("/predict")
 
+    @property
+    def grpc_address(self) -> str:
+        """Host and port, where it was told to listen for gRPC."""
+        return self.banner[-2].removeprefix("gRPC: ").strip()
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send the server a signal; returns its exit code and what it wrote to stderr."""
         self.process.send_signal(number)

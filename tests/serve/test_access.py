@@ -123,6 +123,14 @@ def test_a_key_that_is_no_key_is_refused_at_start(bundle: Path, tmp_path: Path, 
     assert len(result.stderr.splitlines()) == 1
 
 
+def test_the_admin_token_is_not_the_key_that_everybody_has(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "key.txt").write_text(KEY)
+    both = [part for name in ("api-key", "admin-token") for part in (f"--{name}-file", str(tmp_path / "key.txt"))]
+    result = run_module("serve", "--bundle", str(bundle), "--port", "0", *both)
+    assert (result.returncode, result.stdout) == (3, "")
+    assert "the admin token is the API key" in result.stderr
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 and its key, which openssl makes."""

@@ -37,6 +37,25 @@ def test_a_wait_beyond_the_bound_is_429_and_says_when_to_come_again() -> None:
     assert (error.status, error.code, error.headers) == (429, "overloaded", {"Retry-After": "6"})
 
 
+def test_those_who_are_refused_are_told_to_come_again_one_after_another() -> None:
+    async def scenario() -> list[str]:
+        session = GatedSession()
+        async with running(session, times={1: 1.0}) as batcher:
+            admission = Admission(decoder(), batcher, max_wait_s=8.5)
+            batcher.submit([image(1)])
+            await busy(session, 1)
+            batcher.submit([image(value) for value in range(8)])
+            return [(refusal(admission).headers or {})["Retry-After"] for _ in range(7)]
+
+    assert asyncio.run(scenario()) == ["1", "2", "3", "4", "5", "5", "5"]
+
+
+def refusal(admission: Admission) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        admission.check(math.inf)
+    return caught.value
+
+
 def test_a_deadline_before_the_answer_is_504_at_once() -> None:
     async def scenario() -> None:
         session = GatedSession()

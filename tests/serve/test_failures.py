@@ -22,6 +22,8 @@ from runtime import Session, load_model
 from runtime.tuning import Tuning
 from serve.app import create_app
 from serve.config import ServeConfig
+from serve.intake import Intake
+from serve.keys import Keys
 from serve.life import Life
 from serve.loader import Loader
 from serve.models import Models
@@ -74,7 +76,7 @@ async def serving(
     config = ServeConfig(bundle=bundle, max_wait_ms=max_wait_ms)
     models = Models(config.repository, StubbornLoader(config, session, batch_s), life)
     models.load_all()
-    app = create_app(models, config)
+    app = create_app(Intake(models, config), Keys())
     async with app.router.lifespan_context(app):
         yield app
 

@@ -1,5 +1,6 @@
 """The Open Inference Protocol V2 over gRPC, as Triton's own client speaks it and as others might."""
 
+import json
 import signal
 import socket
 import ssl
@@ -31,26 +32,22 @@ SERVICE = "/inference.GRPCInferenceService/"
 SLOW = ("--runners", "1", "--threads", "1", "--max-batch", "1", "--max-files", "1500", "--timeout-ms", "100000")
 
 
-def address_of(running: RunningServer) -> str:
-    return running.banner[-2].removeprefix("gRPC: ").strip()
-
-
 @pytest.fixture(scope="module")
 def grpc_server(bundle: Path) -> Iterator[RunningServer]:
-    running = RunningServer(bundle, "--grpc-port", "0", "--max-body-mb", "1", "--drain-ms", "0")
+    running = RunningServer(bundle, "--grpc-port", "0", "--max-body-mb", "1", "--drain-ms", "0", "--access-log")
     yield running
     assert running.stop() == (0, "")
 
 
 @pytest.fixture
 def client(grpc_server: RunningServer) -> Iterator[Any]:
-    with triton.InferenceServerClient(address_of(grpc_server)) as asking:
+    with triton.InferenceServerClient(grpc_server.grpc_address) as asking:
         yield asking
 
 
 @pytest.fixture
 def stub(grpc_server: RunningServer) -> Iterator[Any]:
-    with grpc.insecure_channel(address_of(grpc_server)) as channel:
+    with grpc.insecure_channel(grpc_server.grpc_address) as channel:
         yield GRPCInferenceServiceStub(channel)
 
 
@@ -115,6 +112,21 @@ def test_the_answer_is_that_of_rest(grpc_server: RunningServer, client: Any, pix
     answer = client.infer("tiny", [as_tensor(pixels[:1])])
     for name in OUTPUT_NAMES:
         np.testing.assert_array_equal(answer.as_numpy(name), said.as_numpy(name))
+
+
+def test_a_call_keeps_its_id_and_is_a_line_of_the_access_log(
+    grpc_server: RunningServer, stub: Any, files: list[bytes]
+) -> None:
+    request = request_for(contents={"bytes_contents": files[:1]}, shape=[1], datatype="BYTES")
+    _, call = stub.ModelInfer.with_call(request, metadata=(("x-request-id", "leaf-2"),))
+    assert dict(call.trailing_metadata())["x-request-id"] == "leaf-2"
+    assert grpc_server.process.stdout is not None
+    lines = (json.loads(line) for line in grpc_server.process.stdout)
+    line = next(line for line in lines if line["request_id"] == "leaf-2")
+    named = (line["method"], line["route"], line["status"], line["client"])
+    assert named == ("gRPC", f"{SERVICE}ModelInfer", "OK", "127.0.0.1")
+    assert line["model"] == "tiny"
+    assert {"decode_ms", "queue_ms", "inference_ms", "total_ms"} <= set(line)
 
 
 def test_typed_contents_are_taken_too(
@@ -253,7 +265,7 @@ def test_a_bad_picture_among_good_ones_is_named_and_counted(
 
 
 def test_what_is_no_message_is_an_invalid_argument(grpc_server: RunningServer) -> None:
-    with grpc.insecure_channel(address_of(grpc_server)) as channel:
+    with grpc.insecure_channel(grpc_server.grpc_address) as channel:
         ask = channel.unary_unary(f"{SERVICE}ModelInfer")
         assert refusal(lambda: ask(b"\xff\xff")) == (Status.INVALID_ARGUMENT, "the message can't be read")
 
@@ -275,7 +287,7 @@ def test_what_is_not_offered_is_unimplemented(grpc_server: RunningServer, client
     for ask in (client.get_model_repository_index, client.get_system_shared_memory_status, client.get_log_settings):
         assert refusal(ask)[0] == Status.UNIMPLEMENTED
     # grpc would end its server for a name that is not UTF-8.
-    with grpc.insecure_channel(address_of(grpc_server)) as channel:
+    with grpc.insecure_channel(grpc_server.grpc_address) as channel:
         for method in (b"/grpc.health.v1.Health/Check", b"/inference.GRPCInferenceService/\xff", b"/\xff"):
             assert refusal(partial(channel.unary_unary(method), b""))[0] == Status.UNIMPLEMENTED
     assert client.is_server_live()
@@ -297,7 +309,7 @@ def test_grpc_is_loaded_only_where_it_is_wanted_and_torch_never(
 
 
 def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path, grpc_server: RunningServer) -> None:
-    address = address_of(grpc_server)
+    address = grpc_server.grpc_address
     options = ("--bundle", str(bundle), "--port", "0", "--grpc-port", address.split(":")[1])
     result = run_module("serve", *options)
     assert (result.returncode, result.stderr) == (
@@ -314,7 +326,7 @@ def test_with_an_api_key_only_the_health_is_open(bundle: Path, tmp_path: Path, f
     key = "a key of some length"
     (tmp_path / "key.txt").write_text(key)
     running = RunningServer(bundle, "--grpc-port", "0", "--api-key-file", str(tmp_path / "key.txt"), "--drain-ms", "0")
-    with triton.InferenceServerClient(address_of(running)) as client:
+    with triton.InferenceServerClient(running.grpc_address) as client:
         assert client.is_server_live()
         assert client.is_server_ready()
         for headers in ({}, {"authorization": "Bearer another"}, {"x-api-key": key[:-1]}):
@@ -333,11 +345,11 @@ def test_tls_with_a_certificate(bundle: Path, tmp_path: Path, files: list[bytes]
     subprocess.run(["openssl", "req", "-x509", *made, *names], check=True, capture_output=True)
     tls = ("--tls-certificate", str(path), "--tls-key", str(key))
     running = RunningServer(bundle, "--grpc-port", "0", *tls, "--drain-ms", "0")
-    with triton.InferenceServerClient(address_of(running), ssl=True, root_certificates=str(path)) as client:
+    with triton.InferenceServerClient(running.grpc_address, ssl=True, root_certificates=str(path)) as client:
         assert client.infer("tiny", [as_bytes(files)]).as_numpy("logits").shape == (3, 3)
-    with triton.InferenceServerClient(address_of(running)) as plain:  # what is no TLS is not worth a line on stderr
+    with triton.InferenceServerClient(running.grpc_address) as plain:  # what is no TLS is not worth a line on stderr
         assert refusal(plain.is_server_live)[0] == Status.UNAVAILABLE
-    host, port = address_of(running).split(":")
+    host, port = running.grpc_address.split(":")
     with socket.create_connection((host, int(port))) as stranger, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(stranger, server_hostname=host)
     assert running.stop() == (0, "")
@@ -351,7 +363,7 @@ def test_who_has_the_admin_token_loads_and_unloads(bundle: Path, tmp_path: Path)
     options = ("--grpc-port", "0", "--admin-token-file", str(tmp_path / "token.txt"), "--drain-ms", "0")
     running = RunningServer(models, *options, option="--models")
     headers = {"authorization": f"Bearer {token}"}
-    with triton.InferenceServerClient(address_of(running)) as client:
+    with triton.InferenceServerClient(running.grpc_address) as client:
 
         def index() -> dict[str, str]:
             entries = client.get_model_repository_index(headers=headers).models
@@ -376,7 +388,7 @@ def test_who_has_the_admin_token_loads_and_unloads(bundle: Path, tmp_path: Path)
 
 def test_a_session_that_crashes_tells_its_log_and_not_the_client(bundle: Path, files: list[bytes]) -> None:
     running = RunningServer(bundle, module="tests.serve.breaking_server")
-    with triton.InferenceServerClient(address_of(running)) as client:
+    with triton.InferenceServerClient(running.grpc_address) as client:
         status, message = refusal(lambda: client.infer("tiny", [as_bytes(files)]))
     assert (status, message) == (Status.INTERNAL, "the server failed on this call; its log says why")
     _, errors = running.process.communicate(timeout=30)
@@ -404,13 +416,13 @@ def long_call(running: RunningServer, channel: Any, pixels: NDArray[np.uint8]) -
 
 
 def test_a_cancelled_call_is_not_computed(slow_server: RunningServer, pixels: NDArray[np.uint8]) -> None:
-    with grpc.insecure_channel(address_of(slow_server)) as channel:
+    with grpc.insecure_channel(slow_server.grpc_address) as channel:
         long_call(slow_server, channel, pixels).cancel()
         while counted(slow_server, "waiting_images", model="tiny"):
             pass
         while not counted(slow_server, "requests_total", route=f"{SERVICE}ModelInfer", status="CANCELLED"):
             pass
-        with triton.InferenceServerClient(address_of(slow_server)) as client:
+        with triton.InferenceServerClient(slow_server.grpc_address) as client:
             (entry,) = client.get_inference_statistics("tiny").model_stats
     assert entry.inference_count < 1500
     assert entry.inference_stats.fail.count == 1
@@ -421,7 +433,7 @@ def test_a_cancelled_call_is_not_computed(slow_server: RunningServer, pixels: ND
 def test_when_the_wait_would_be_too_long_the_answer_says_when_to_come_again(
     slow_server: RunningServer, pixels: NDArray[np.uint8]
 ) -> None:
-    with grpc.insecure_channel(address_of(slow_server)) as channel:
+    with grpc.insecure_channel(slow_server.grpc_address) as channel:
         call = long_call(slow_server, channel, pixels)
         with pytest.raises(grpc.RpcError) as caught:
             GRPCInferenceServiceStub(channel).ModelInfer(request_for())
@@ -431,7 +443,7 @@ def test_when_the_wait_would_be_too_long_the_answer_says_when_to_come_again(
 
 
 def test_on_sigterm_a_call_under_way_is_answered(slow_server: RunningServer, pixels: NDArray[np.uint8]) -> None:
-    with grpc.insecure_channel(address_of(slow_server)) as channel:
+    with grpc.insecure_channel(slow_server.grpc_address) as channel:
         call = long_call(slow_server, channel, pixels)
         assert slow_server.stop() == (0, "")
         assert call.result().outputs[0].shape == [1500, 3]
@@ -439,7 +451,7 @@ def test_on_sigterm_a_call_under_way_is_answered(slow_server: RunningServer, pix
 
 def test_on_sigterm_readiness_goes_first(bundle: Path, files: list[bytes]) -> None:
     running = RunningServer(bundle, "--grpc-port", "0", "--drain-ms", "60000")
-    with triton.InferenceServerClient(address_of(running)) as client:
+    with triton.InferenceServerClient(running.grpc_address) as client:
         running.process.send_signal(signal.SIGTERM)
         while client.is_server_ready():
             pass
@@ -457,7 +469,7 @@ def test_a_call_whose_message_never_comes_does_not_hold_up_the_end(bundle: Path)
         leaving.wait()
         yield from ()
 
-    with grpc.insecure_channel(address_of(running)) as channel:
+    with grpc.insecure_channel(running.grpc_address) as channel:
         call = channel.stream_unary(f"{SERVICE}ModelInfer").future(nothing())
         assert GRPCInferenceServiceStub(channel).ServerLive(ServerLiveRequest()).live
         assert running.stop() == (0, "")

@@ -15,6 +15,8 @@ import pytest
 
 from serve.app import create_app
 from serve.config import ServeConfig
+from serve.intake import Intake
+from serve.keys import Keys
 from serve.life import Life
 from serve.loader import Loader
 from serve.models import Models
@@ -34,9 +36,9 @@ def write_key(folder: Path, key: str) -> Path:
 
 def document_of(folder: Path, *, api: str | None = None, admin: str | None = None) -> Document:
     """As a server of no model yet gives it, with these keys."""
-    api_key_file, admin_token_file = (write_key(folder, key) if key else None for key in (api, admin))
-    config = ServeConfig(bundle=folder, api_key_file=api_key_file, admin_token_file=admin_token_file)
-    app = create_app(Models(config.repository, Loader(config), Life()), config)
+    config = ServeConfig(bundle=folder)
+    intake = Intake(Models(config.repository, Loader(config), Life()), config)
+    app = create_app(intake, Keys(api=api, admin=admin))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:

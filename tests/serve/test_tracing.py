@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
+from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -63,7 +65,7 @@ class Collector:
         """The spans of one request, once all are here; the request's own, under "request", is sent last."""
 
         def request() -> Span | None:
-            return next((span for span in self.spans if request_id in values(span.attributes).get(ID, [])), None)
+            return next((span for span in self.spans if [request_id] in values(span.attributes).values()), None)
 
         with self._arrived:
             found = self._arrived.wait_for(request, timeout=30)
@@ -78,6 +80,7 @@ class Collector:
 
 
 ID = "http.response.header.x-request-id"
+CALL_ID = "rpc.response.metadata.x-request-id"
 
 
 def values(attributes: Any) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="module")
 def traced(bundle: Path, collector: Collector) -> Iterator[RunningServer]:
     """A server that sends its spans to `collector`."""
-    running = RunningServer(bundle, "--drain-ms", "0", env=collector.env)
+    running = RunningServer(bundle, "--drain-ms", "0", "--grpc-port", "0", env=collector.env)
     yield running
     assert running.stop() == (0, "")
 
@@ -153,6 +156,42 @@ def test_a_span_says_what_was_asked_and_what_came_of_it_by_the_conventions(
         ID: ["named"],
     }
     assert collector.resource["service.name"] == "resnet-service"
+
+
+def test_a_grpc_call_is_told_of_like_a_request(
+    bundle: Path, traced: RunningServer, collector: Collector, pixels: NDArray[np.uint8]
+) -> None:
+    given = triton.InferInput("image", list(pixels.shape), "UINT8")
+    given.set_data_from_numpy(pixels)
+    trace = "1af7651916cd43dd8448eb211c80319d"
+    headers = {"traceparent": f"00-{trace}-{CALLER}-01", "x-request-id": "call"}
+    with triton.InferenceServerClient(traced.grpc_address) as client:
+        client.infer("tiny", [given], headers=headers)
+    spans = collector.of("call")
+    assert {"queue", "inference"} < set(spans)
+    assert {span.trace_id.hex() for span in spans.values()} == {trace}
+    assert spans["request"].name == "inference.GRPCInferenceService/ModelInfer"
+    assert values(spans["request"].attributes) == {
+        "rpc.system.name": "grpc",
+        "rpc.method": "inference.GRPCInferenceService/ModelInfer",
+        "rpc.response.status_code": "OK",
+        "model.name": "tiny",
+        "model.version": Manifest.read(bundle).version,
+        CALL_ID: ["call"],
+    }
+
+
+@pytest.mark.parametrize(("model", "failed"), [("tiny", True), ("other", False)])
+def test_a_grpc_call_that_fails_is_an_error_where_the_server_is_at_fault(
+    traced: RunningServer, collector: Collector, pixels: NDArray[np.uint8], model: str, failed: bool
+) -> None:
+    given = triton.InferInput("image", list(pixels.shape), "UINT8")
+    given.set_data_from_numpy(pixels)
+    client, headers = triton.InferenceServerClient(traced.grpc_address), {"x-request-id": f"failing-{model}"}
+    with client, pytest.raises(triton.InferenceServerException):
+        client.infer(model, [given], headers=headers, timeout=1)
+    status = collector.of(f"failing-{model}")["request"].status.code
+    assert (status == Status.STATUS_CODE_ERROR) is failed
 
 
 def test_a_picture_that_can_not_be_read_is_no_error_of_the_server(traced: RunningServer, collector: Collector) -> None:
