@@ -1,5 +1,6 @@
 """A request that can't be answered, in the one form that both servers give it: `{"error": {"code", "message"}}`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contract.image import ImageError
@@ -25,7 +26,7 @@ class ErrorBody:
 class RequestError(Exception):
     """A request that can't be answered: an HTTP status, a code, a message and, where needed, headers."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers
 

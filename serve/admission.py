@@ -34,16 +34,22 @@ class Admission:
         """That wait, as a share of the longest that is accepted."""
         return self.wait_s / self._max_wait_s
 
+    def refusal(self) -> RequestError | None:
+        """429 if a picture that comes now would wait too long."""
+        wait = self.wait_s
+        if wait <= self._max_wait_s:
+            return None
+        retry = self._retry_s(wait - self._max_wait_s)
+        message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
+        return RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
+
     def check(self, deadline: float, count: int = 1) -> None:
         """For `count` pictures that come now, raise `RequestError`: 429 if the first would wait too long, 504 if the
         last would miss `deadline`, a moment of `time.perf_counter`.
         """
-        wait = self.wait_s
-        if wait > self._max_wait_s:
-            retry = self._retry_s(wait - self._max_wait_s)
-            message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
-            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
-        last = max(wait, self._batcher.wait_s(self.waiting + count - 1))
+        if refusal := self.refusal():
+            raise refusal
+        last = max(self.wait_s, self._batcher.wait_s(self.waiting + count - 1))
         if time.perf_counter() + last + self._batcher.times.fastest_s > deadline:
             raise late()
 

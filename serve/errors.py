@@ -22,23 +22,27 @@ def body_for(path: str, code: str, message: str) -> dict[str, Any]:
     return {"error": message} if path.startswith("/v2") else asdict(error_body(code, message))
 
 
+def refuse(request: Request, error: RequestError, metrics: ServerMetrics) -> JSONResponse:
+    """The answer that says why, counted."""
+    metrics.errors.labels(*request.scope["timing"].model, error.code).inc()
+    return JSONResponse(body_for(request.url.path, error.code, error.message), error.status, error.headers)
+
+
 def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
     """Let every failure leave the server in the error form, without paths, stacks or class names, and count it."""
 
     def respond(
         request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
-        metrics.errors.labels(*request.scope["timing"].model, code).inc()
-        return JSONResponse(body_for(request.url.path, code, message), status, headers)
+        return refuse(request, RequestError(status, code, message, headers), metrics)
 
     @app.exception_handler(RequestError)
     async def _request_error(request: Request, error: RequestError) -> JSONResponse:
-        return respond(request, error.status, error.code, error.message, error.headers)
+        return refuse(request, error, metrics)
 
     @app.exception_handler(ImageError)
     async def _image_error(request: Request, error: ImageError) -> JSONResponse:
-        found = RequestError.from_image_error(error)
-        return respond(request, found.status, found.code, found.message)
+        return refuse(request, RequestError.from_image_error(error), metrics)
 
     @app.exception_handler(RequestValidationError)
     async def _bad_parameter(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -26,6 +26,14 @@ class Intake:
     def __init__(self, models: Models, config: ServeConfig) -> None:
         self.models, self.config = models, config
 
+    def refusal(self, timing: Timing) -> RequestError | None:
+        """429 while there is too much to do, where a request need not be looked at to know for which model."""
+        services = self.models.services
+        if len(services) != 1:
+            return None
+        timing.model = services[0].id
+        return services[0].admission.refusal()
+
     @contextmanager
     def visit(self, request: Request, model: str | None, version: str | None = None) -> Iterator["Visit"]:
         """A request's stay with a model, which answers until the request has left, even if another takes its place.

@@ -13,6 +13,7 @@ from contract.graph import Outputs
 from contract.request_error import ErrorBody, RequestError
 from serve.intake import Intake
 from serve.routes.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
+from serve.routes.early import early_route
 from serve.service import ImageAnswer, Service, good
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to name")]
@@ -41,7 +42,7 @@ class BatchAnswer:
 
 def routes(intake: Intake) -> APIRouter:
     """The routes."""
-    router = APIRouter(tags=["Pictures"], responses=refusals(REFUSALS))
+    router = APIRouter(tags=["Pictures"], route_class=early_route(intake), responses=refusals(REFUSALS))
 
     @router.post(
         "/predict", openapi_extra=pictures(intake.config.max_files), responses=NAMED, response_model_exclude_none=True

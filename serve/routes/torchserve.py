@@ -5,13 +5,14 @@ from fastapi import APIRouter, Request
 from contract.labels import TORCHSERVE_TOP_K, by_label
 from serve.intake import Intake
 from serve.routes.documents import REFUSALS, answer, pictures, refusals
+from serve.routes.early import early_route
 
 NAMED = answer("Probabilities of the best classes", {"rust": 0.97, "healthy": 0.02, "blight": 0.01})
 
 
 def routes(intake: Intake) -> APIRouter:
     """The routes."""
-    router = APIRouter(tags=["TorchServe"], responses=refusals(REFUSALS))
+    router = APIRouter(tags=["TorchServe"], route_class=early_route(intake), responses=refusals(REFUSALS))
 
     async def predictions(request: Request, model: str, version: str | None = None) -> dict[str, float]:
         """TorchServe's route and its image classifier's answer: label -> probability, the five best."""

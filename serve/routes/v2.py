@@ -12,6 +12,7 @@ from serve.intake import Intake
 from serve.life import Life
 from serve.models import Models
 from serve.routes import v2_documents as documents
+from serve.routes.early import early_route
 from serve.routes.v2_bodies import (
     ModelConfiguration,
     ModelMetadata,
@@ -29,7 +30,7 @@ VERSIONED = "/v2/models/{model}/versions/{version}"
 
 def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
     """The routes; `repository` says whether there are those of the repository too."""
-    router = APIRouter(tags=["Open Inference Protocol V2"])
+    router = APIRouter(tags=["Open Inference Protocol V2"], route_class=early_route(intake))
     _add_server(router, intake.models, life, repository=repository)
     _add_model(router, intake.models, life)
 
