@@ -24,6 +24,7 @@ INPUTS = (MIXED, SIZED)
 PATIENCE_S = 30
 SETTLE = 1.5
 SOAK_CLIENTS = 8
+PEAK_CLIENTS = 16
 FAILURES = 0.001
 
 
@@ -151,15 +152,22 @@ def keeps(samples: Samples, slo_ms: float) -> bool:
 
 
 def overloads(load: Load, capacity: float) -> Iterator[Row]:
-    """Half the capacity, then a multiple of it, then half of it again, without a pause."""
+    """Half the capacity, then a multiple of it, then half of it again, without a pause.
+
+    A closed loop goes before, of enough clients that never wait long: the machine is not the same all day.
+    """
     for factor in load.config.overloads:
+        closed, _ = load.closed(SIZED, load.config.seconds / 2, PEAK_CLIENTS)
         calm, storm = (capacity / 2, load.config.seconds), (factor * capacity, load.config.seconds)
         after = (capacity / 2, SETTLE * load.config.seconds)
         samples, watch = load.open(SIZED, calm, storm, after)
         begin, end = calm[1], calm[1] + storm[1]
+        stormy, share = samples.between(begin, end), ""
+        if closed.throughput:
+            share = f"; {stormy.throughput / closed.throughput:.0%} of the closed loop just before"
         took = recovery(samples.between(0, begin), samples.between(end, end + after[1]))
         case = load.case("open", "overload", f"{factor:g} x capacity", SIZED)
-        yield load.row(case, [(samples.between(begin, end), watch)], f"recovered after {took}")
+        yield load.row(case, [(stormy, watch)], f"recovered after {took}{share}")
 
 
 def recovery(before: Samples, after: Samples) -> str:

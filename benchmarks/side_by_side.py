@@ -65,4 +65,8 @@ def _overloaded(own: Sequence[Row]) -> list[str]:
         return ["-", "-", "-"]
     row = rows[0]
     sent = row.ok + row.wrong + row.shed + row.timeout + row.error
-    return [f"{row.images_s:.1f}", f"{row.shed / max(1, sent):.0%}", row.note.removeprefix("recovered after ")]
+    return [
+        f"{row.images_s:.1f}",
+        f"{row.shed / max(1, sent):.0%}",
+        row.note.removeprefix("recovered after ").partition(";")[0],
+    ]
