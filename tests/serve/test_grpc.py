@@ -23,6 +23,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from contract import Manifest
 from contract.graph import OUTPUT_NAMES, Outputs
+from serve.grpc_calls import address_of
 from tests.commands import RunningServer, run_module
 from tests.serve.versions import add_version
 
@@ -112,6 +113,11 @@ def test_the_answer_is_that_of_rest(grpc_server: RunningServer, client: Any, pix
     answer = client.infer("tiny", [as_tensor(pixels[:1])])
     for name in OUTPUT_NAMES:
         np.testing.assert_array_equal(answer.as_numpy(name), said.as_numpy(name))
+
+
+@pytest.mark.parametrize(("peer", "address"), [("ipv4:127.0.0.1:50000", "127.0.0.1"), ("ipv6:%5B::1%5D:50000", "::1")])
+def test_a_caller_has_an_address(peer: str, address: str) -> None:
+    assert address_of(peer) == address
 
 
 def test_a_call_keeps_its_id_and_is_a_line_of_the_access_log(
