@@ -27,7 +27,7 @@ class Admission:
     @property
     def wait_s(self) -> float:
         """How long a picture that comes now will wait: for the decoders or for the runners, whichever are behind."""
-        return max(self._decoder.pool.wait_s, self._batcher.wait_s(self.waiting))
+        return self._wait_behind(0)
 
     @property
     def load(self) -> float:
@@ -49,9 +49,13 @@ class Admission:
         """
         if refusal := self.refusal():
             raise refusal
-        last = max(self.wait_s, self._batcher.wait_s(self.waiting + count - 1))
+        last = self._wait_behind(count - 1)
         if time.perf_counter() + last + self._batcher.times.fastest_s > deadline:
             raise late()
+
+    def _wait_behind(self, more: int) -> float:
+        """As `wait_s`, if so many more came before."""
+        return max(self._decoder.pool.wait_s, self._batcher.wait_s(self.waiting + more))
 
     def _retry_s(self, excess_s: float) -> int:
         """In how many seconds there will be room: one after another, or all who are refused would come at once."""

@@ -133,6 +133,18 @@ def test_a_session_that_is_broken_for_good_ends_the_server(
     asyncio.run(scenario())
 
 
+@asynccontextmanager
+async def overloaded(bundle: Path, session: StubbornSession, picture: bytes) -> AsyncIterator[httpx.AsyncClient]:
+    """A server whose next picture would wait too long; those that it has accepted are answered at the end."""
+    async with serving(bundle, session, Life(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
+        session.gate.clear()
+        accepted = [asyncio.create_task(client.post("/predict", content=picture)) for _ in range(2)]
+        await until(r"waiting_images\{.*\} 1.0", client)
+        yield client
+        session.gate.set()
+        assert [(await answer).status_code for answer in accepted] == [200, 200]
+
+
 PICTURES = ("/predict", "/annotate", "/predictions/tiny", "/v2/models/tiny/infer")
 
 
@@ -140,15 +152,10 @@ def test_every_route_for_pictures_refuses_before_it_looks_at_the_request_and_no_
     bundle: Path, session: StubbornSession, red_jpeg: bytes
 ) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
-            session.gate.clear()
-            accepted = [asyncio.create_task(client.post("/predict", content=red_jpeg)) for _ in range(2)]
-            await until(r"waiting_images\{.*\} 1.0", client)
+        async with overloaded(bundle, session, red_jpeg) as client:
             refused = [await client.post(f"{path}?top_k=no", content=b"?") for path in PICTURES]
             others = [await client.get(path) for path in ("/v2/models/tiny", "/v2/models/tiny/ready", "/models")]
             metrics = (await client.get("/metrics")).text
-            session.gate.set()
-            await asyncio.gather(*accepted)
         assert [answer.status_code for answer in (*refused, *others)] == [429] * 4 + [200] * 3
         assert [set(answer.json()) for answer in refused] == [{"error"}] * 4
         assert isinstance(refused[-1].json()["error"], str)  # the protocol's own form
@@ -162,14 +169,9 @@ def test_who_would_wait_too_long_is_429_before_the_body_is_read(
     bundle: Path, session: StubbornSession, red_jpeg: bytes
 ) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
-            session.gate.clear()
-            accepted = [asyncio.create_task(client.post("/predict", content=red_jpeg)) for _ in range(2)]
-            await until(r"waiting_images\{.*\} 1.0", client)
+        async with overloaded(bundle, session, red_jpeg) as client:
             refused = await client.post("/predict", content=b"not even a picture", headers={"Expect": "100-continue"})
             metrics = (await client.get("/metrics")).text
-            session.gate.set()
-            assert [(await answer).status_code for answer in accepted] == [200, 200]
         assert refused.status_code == 429
         assert refused.headers["Retry-After"] in {"1", "2", "3"}
         assert refused.headers["Connection"] == "close"
