@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         training={**run.settings, "best_epoch": run.trained.epoch, "weights_sha256": weights},
         data_fingerprint=run.settings["data_fingerprint"],
+        exported_at=datetime.now(UTC),
     )
 
 

@@ -26,12 +26,12 @@ PLACES = ("", "*/", "*/*/")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A bundle in the folder. `fingerprint` is its manifest's SHA-256, `written` when that was written (Unix time)."""
+    """A bundle in the folder. `fingerprint` is its manifest's SHA-256, `exported` its time of export (Unix time)."""
 
     manifest: Manifest
     folder: Path
     fingerprint: str
-    written: float
+    exported: float
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -143,9 +143,11 @@ def _check(name: str, labels: Labels, there: list[str]) -> None:
 
 def newest_of(versions: Mapping[str, Found]) -> str:
     """The version that was exported last."""
-    return max(versions, key=lambda version: (versions[version].written, version))
+    return max(versions, key=lambda version: (versions[version].exported, version))
 
 
 def _look(folder: Path) -> Found:
     manifest, path = Manifest.read(folder), folder / MANIFEST_FILE
-    return Found(manifest=manifest, folder=folder, fingerprint=sha256_of(path), written=path.stat().st_mtime)
+    # Only the file's time tells when a bundle of format 1 was exported; a plain copy of it counts as new.
+    exported = manifest.exported_at.timestamp() if manifest.exported_at else path.stat().st_mtime
+    return Found(manifest=manifest, folder=folder, fingerprint=sha256_of(path), exported=exported)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from tests.serve.versions import add_version
 @pytest.fixture
 def folder(bundle: Path, tmp_path: Path) -> Path:
     """Two versions of one model, the second one newer, and a run with another's bundle."""
-    for number, version in enumerate(("one", "two")):
-        path = add_version(bundle, tmp_path, "leaf", version)
-        os.utime(path / "manifest.json", (1000 + number, 1000 + number))
+    for version in ("one", "two"):
+        add_version(bundle, tmp_path, "leaf", version)
     add_version(bundle, tmp_path / "run", "weld", "nine").rename(tmp_path / "run" / "bundle")
     add_version(bundle, tmp_path / ".half", "hidden", "one")
     return tmp_path
@@ -40,6 +40,22 @@ def test_what_was_exported_last_is_stable_unless_labels_say_otherwise(folder: Pa
     assert plan(folder) == {"leaf": Labels(stable="two"), "weld": Labels(stable="nine")}
     given = {"leaf": {"stable": "one", "canary": "two", "mirror": 0.5}, "weld": None}
     assert plan(folder, given) == {"leaf": Labels(stable="one", canary="two", mirror=0.5)}
+
+
+def test_a_plain_copy_does_not_change_which_version_is_the_newest(folder: Path) -> None:
+    plainly_copied = shutil.copytree(folder / "leaf-one", folder / "copy", copy_function=shutil.copy)
+    shutil.rmtree(folder / "leaf-one")
+    assert (plainly_copied / "manifest.json").stat().st_mtime > (folder / "leaf-two" / "manifest.json").stat().st_mtime
+    assert plan(folder)["leaf"] == Labels(stable="two")
+
+
+def test_of_bundles_in_the_first_format_the_file_written_last_is_the_newest(old_bundle: Path, tmp_path: Path) -> None:
+    for number, version in enumerate(("two", "one")):
+        copy = shutil.copytree(old_bundle, tmp_path / version)
+        manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+        (copy / "manifest.json").write_text(json.dumps({**manifest, "version": version}), encoding="utf-8")
+        os.utime(copy / "manifest.json", (1000 + number, 1000 + number))
+    assert plan(tmp_path)["tiny"] == Labels(stable="one")
 
 
 @pytest.mark.parametrize(
