@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from contract import ManifestError
+from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model
 from runtime.machine import cores
 from runtime.tuning import Tuning, Wish, tuned_model
@@ -32,6 +34,7 @@ class Loader:
     def load(self, found: Found) -> Service:
         """A bundle's service. Says what was proven. Raises `ManifestError`, `ProviderError` or `GoldenError`."""
         model, tuning, how = self._open(found)
+        _check_unchanged(found, model)
         manifest = found.manifest
         service = self.equip(model, tuning)
         print(
@@ -60,3 +63,10 @@ class Loader:
             self._machine = Machine(decoding=DecodePool(cores()), lanes=Lanes(tuning.runners), metrics=self.metrics)
         self._tunings[model.manifest.architecture, model.manifest.image.size] = tuning
         return Service(model, tuning, self._machine, self._max_wait_s)
+
+
+def _check_unchanged(found: Found, model: Model) -> None:
+    """It was looked at and then loaded: labels and routes must not name one version while another one answers."""
+    path = found.folder / MANIFEST_FILE
+    if not path.is_file() or sha256_of(path) != found.fingerprint or model.manifest != found.manifest:
+        raise ManifestError(f"{found.folder} changed while it was loaded; once it is complete, load it again")

@@ -182,10 +182,18 @@ class Models:
             await service.batcher.work()
         except Exception as error:  # it answers nothing any more, whatever it was
             served = self.table.get(service.id.model)
-            if served and served.canary is service:
-                self._drop_canary(served.stable, service, error)
-            else:  # the server ends and says why
+            if served and served.stable is service:  # the server ends and says why
                 self.life.failure = error
+            elif served and served.canary is service:
+                self._drop_canary(served.stable, service, error)
+            else:
+                name, version = service.id
+                print(
+                    f"error: {error}; version {version} of {name} has failed and is no longer served; "
+                    "the others are not affected",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _drop_canary(self, stable: Service, canary: Service, error: Exception) -> None:
         """It is on trial: its end must not be that of the others. When the folder is read again it is tried again."""
