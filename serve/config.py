@@ -38,6 +38,8 @@ class ServeConfig:
     """After SIGTERM the server says that it is not ready, and goes on answering for so long before it ends."""
     max_body_mb: float = 20
     """Largest request body, in megabytes (10^6 bytes)."""
+    max_bodies_mb: float = 256
+    """Megabytes that the bodies of all requests may take at once; a request beyond that is answered with 429."""
     max_files: int = 64
     """Most pictures in one request."""
     api_key_file: Path | None = None
@@ -70,6 +72,9 @@ class ServeConfig:
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected above 0": self.max_body_mb > 0,
+            f"max_bodies_mb is {self.max_bodies_mb}; expected at least max_body_mb, which is {self.max_body_mb}": (
+                self.max_bodies_mb >= self.max_body_mb
+            ),
             "tls_certificate and tls_key go together; give both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
@@ -87,3 +92,8 @@ class ServeConfig:
     def max_body_bytes(self) -> int:
         """The body limit in bytes."""
         return int(self.max_body_mb * 1_000_000)
+
+    @property
+    def max_bodies_bytes(self) -> int:
+        """The most bytes of bodies that are held at once."""
+        return int(self.max_bodies_mb * 1_000_000)

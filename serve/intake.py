@@ -9,6 +9,7 @@ from fastapi import Request
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import RequestError
+from serve.body_budget import BodyBudget
 from serve.config import ServeConfig
 from serve.deadline import deadline_of, while_awaited
 from serve.inference_protocol import Query
@@ -25,6 +26,7 @@ class Intake:
 
     def __init__(self, models: Models, config: ServeConfig) -> None:
         self.models, self.config = models, config
+        self.bodies = BodyBudget(config.max_bodies_bytes)
 
     def refusal(self, timing: Timing) -> RequestError | None:
         """429 while there is too much to do, where a request need not be looked at to know for which model."""
