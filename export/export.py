@@ -28,7 +28,7 @@ from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
 from training.checkpoint import BEST, TrainedModel, load_best
 from training.device import make_deterministic
-from training.run import read_config, read_results
+from training.run import check_files, hold_run, read_config, read_results
 
 BUNDLE = "bundle"
 STAGE_PREFIX = ".bundle-"
@@ -53,13 +53,19 @@ class Run:
 def read_run(folder: Path) -> Run:
     """Open a finished run. Raises `UserError`."""
     settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
+    check_files(folder, results)
     return Run(trained=trained, results=results, settings=settings, validation=read_validation(folder, trained.classes))
 
 
 def export(config: ExportConfig) -> Path:
     """Export the run, prove it, and put the bundle in place; returns its folder. Raises `ParityError`."""
     make_deterministic(0)
-    run = read_run(config.folder)
+    read_config(config.folder)  # for a run that is not there, no lock is left behind
+    with hold_run(config.folder):
+        return _export(config, read_run(config.folder))
+
+
+def _export(config: ExportConfig, run: Run) -> Path:
     bundle = config.folder / BUNDLE
     with _staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")

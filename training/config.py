@@ -7,6 +7,7 @@ from typing import Literal
 from contract import ImageSpec, UsageError
 from contract.image import Fit
 from contract.manifest import NAME_PATTERN
+from contract.text import is_writable, printable
 
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
@@ -74,6 +75,11 @@ class TrainConfig:
             f"label_smoothing is {self.label_smoothing}; expected 0 to below 1": 0 <= self.label_smoothing < 1,
             "freeze needs weights to keep; set weights to imagenet or a file": not self.freeze
             or self.weights != "none",
+            **{
+                f"{name} is {printable(path)}, which is not UTF-8; rename it": is_writable(path)
+                for name in ("data", "runs", "weights", "names")
+                if (path := str(getattr(self, name)))
+            },
             "resume and overwrite contradict each other": not (self.resume and self.overwrite),
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
+from contract.text import is_writable, printable
 from training.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
 from training.sources import SPLITS, DataError, Entry, read_source
 from training.splits import assign_splits
@@ -122,6 +123,8 @@ def _read_names(source: Path, labels: list[str], names: Path | None) -> tuple[Cl
         raise DataError(f"{path} is not valid JSON ({error}); expected an object of class -> display name") from error
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise DataError(f"{path} must hold a JSON object of class -> display name")
+    if bad := [label for label, name in table.items() if not is_writable(name)]:
+        raise DataError(f"{path} has a display name that is not valid Unicode, for {printable(bad[0])}; correct it")
     if set(table) != set(labels):
         missing, unknown = sorted(set(labels) - set(table)), sorted(set(table) - set(labels))
         raise DataError(

@@ -2,11 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from contract.atomic import write_text_atomically
+from contract.manifest import sha256_of
 from training import checkpoint
 from training.checkpoint import CheckpointError
 from training.command import make_command
@@ -17,8 +22,25 @@ METRICS_FILE = "metrics.jsonl"
 RESULTS_FILE = "results.json"
 SPLIT_FILE = "split.csv"
 VALIDATION_FILE = "validation.npz"
+MEASURED_FILES = (CONFIG_FILE, f"checkpoints/{checkpoint.BEST}", VALIDATION_FILE)
 # How a run is started or where it is computed; none of it makes another run of it.
 _NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
+
+
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Keep other commands off the run: two at once would mix two models. Raises `CheckpointError`, `OSError`."""
+    lock = FileLock(folder.parent / f".{folder.name}.lock")  # beside the folder, which is emptied for a new run
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise CheckpointError(
+            f"{folder} is in use by another training or export; wait until it has ended, or choose another RUN"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_run(config: TrainConfig) -> None:
@@ -73,6 +95,22 @@ def is_finished(config: TrainConfig) -> bool:
 def read_results(folder: Path) -> dict[str, Any]:
     """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
     return _read_json(folder / RESULTS_FILE, f"finish the training of {folder.name} first")
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the run that its results stand for."""
+    return {name: sha256_of(folder / name) for name in MEASURED_FILES}
+
+
+def check_files(folder: Path, results: dict[str, Any]) -> None:
+    """Compare the run's files with the hashes in its results; older results hold none. Raises `CheckpointError`."""
+    hashes: dict[str, str] = results.get("files", {})
+    changed = [name for name, expected in hashes.items() if sha256_of(folder / name) != expected]
+    if changed:
+        raise CheckpointError(
+            f"{', '.join(changed)} is not of the training that wrote {folder / RESULTS_FILE}; "
+            f"train {folder.name} again with OVERWRITE=1"
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

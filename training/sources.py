@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import UserError
+from contract.text import is_writable, printable
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLITS = ("train", "val", "test")
@@ -35,16 +36,20 @@ class Entry:
 
 def read_source(source: Path) -> list[Entry]:
     """Every labelled file of `source` (a folder or a CSV), sorted by path. Raises `DataError`."""
-    if source.is_file() and source.suffix.lower() == ".csv":
-        return _read_csv(source)
+    is_csv = source.is_file() and source.suffix.lower() == ".csv"
+    entries = _read_csv(source) if is_csv else _read_folder(source)
+    _check_names(entries)
+    _check_classes(source, entries)
+    return entries
+
+
+def _read_folder(source: Path) -> list[Entry]:
     if not source.is_dir():
         raise DataError(f"{source} is neither a folder nor a CSV file; set DATA to a folder with a folder per class")
     splits = {
         SPLIT_NAMES[folder.name.lower()]: folder for folder in _folders(source) if folder.name.lower() in SPLIT_NAMES
     }
-    entries = _read_split_folders(source, splits) if "train" in splits else _read_class_folders(source, None)
-    _check_classes(source, entries)
-    return entries
+    return _read_split_folders(source, splits) if "train" in splits else _read_class_folders(source, None)
 
 
 def _read_split_folders(source: Path, splits: dict[str, Path]) -> list[Entry]:
@@ -63,6 +68,16 @@ def _read_class_folders(folder: Path, split: str | None) -> list[Entry]:
     if empty:
         raise DataError(f"class folders without any file: {', '.join(empty)}; add images or remove the folders")
     return [Entry(path=file, label=path.name, split=split) for path in classes for file in _files(path)]
+
+
+def _check_names(entries: list[Entry]) -> None:
+    """Paths and classes are written to the split's CSV, to the report and into the bundle, all of them UTF-8."""
+    bad = [name for entry in entries for name in (str(entry.path), entry.label) if not is_writable(name)]
+    if bad:
+        raise DataError(
+            f"{len(bad)} file or folder names are not UTF-8, the first is {printable(bad[0])}; rename them, "
+            "or unpack the archive again in its own encoding, such as: unzip -O gbk archive.zip"
+        )
 
 
 def _check_classes(source: Path, entries: list[Entry]) -> None:
@@ -87,7 +102,6 @@ def _read_csv(source: Path) -> list[Entry]:
         raise DataError(f"{source} lists no images; expected a line per image: path,label")
     if len({entry.split is None for entry in entries}) > 1:
         raise DataError(f"{source} names a split for some images only; fill the column or leave it empty throughout")
-    _check_classes(source, entries)
     return sorted(entries, key=lambda entry: entry.path)
 
 

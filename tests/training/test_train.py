@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from contract import UserError
+from export.config import ExportConfig
+from export.export import export, read_run
 from tests.commands import REPOSITORY, run_module, run_python
 from tests.pictures import TINTS, draw, encode, write_images
 from training import checkpoint
@@ -21,6 +23,7 @@ from training.checkpoint import CheckpointError, load_best
 from training.config import TrainConfig
 from training.engine import DivergedError, train_one_epoch
 from training.fit import best_epoch
+from training.run import hold_run
 from training.train import train
 
 
@@ -136,6 +139,59 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     assert errors.startswith("stopped. ")
     assert re.search(r"epochs are saved; go on with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
     assert len(errors.splitlines()) == 1
+
+
+GBK = os.fsdecode("斑".encode("gbk"))
+"""A name as a zip archive from Chinese Windows leaves it."""
+
+
+@pytest.mark.parametrize("place", ["file", "class", "display name", "names", "data"])
+def test_names_that_are_not_utf_8_are_refused_before_the_finished_run_is_removed(
+    place: str, run_folder: Path, images: Path, tmp_path: Path
+) -> None:
+    finished = shutil.copytree(run_folder, tmp_path / "runs" / "tiny")
+    data = shutil.copytree(images, tmp_path / ("data" if place != "data" else GBK))
+    names = tmp_path / ("names.json" if place != "names" else f"{GBK}.json")
+    display_name = "\ud800" if place == "display name" else "红"
+    names.write_text(json.dumps({"blue": "blue", "grün": "grün", "red": display_name}))
+    if place == "file":
+        (data / "red" / "red (0).JPG").rename(data / "red" / f"{GBK}.JPG")
+    if place == "class":
+        (data / "red").rename(data / GBK)
+    options = ["--runs", str(finished.parent), "--run", "tiny", "--data", str(data), "--names", str(names)]
+    ended = run_module("training", *options, "--overwrite", "--arch", "resnet18", "--weights", "none")
+    assert ended.returncode in {1, 2}
+    assert re.search(r"^error: .*(not UTF-8|not valid Unicode)", ended.stderr)
+    assert len(ended.stderr.splitlines()) == 1
+    assert (finished / "results.json").exists()
+
+
+def test_two_commands_do_not_work_on_one_run_at_once(config: TrainConfig, run_folder: Path, tmp_path: Path) -> None:
+    finished = shutil.copytree(run_folder, tmp_path / "tiny")
+    for folder, command in (
+        (config.folder, lambda: train(replace(config, overwrite=True))),
+        (finished, lambda: export(ExportConfig(run="tiny", runs=tmp_path))),
+    ):
+        with hold_run(folder), pytest.raises(CheckpointError, match="is in use by another training or export; wait"):
+            command()
+    assert list(tmp_path.glob("*/bundle")) == []
+
+
+def test_results_of_one_training_are_not_exported_with_the_files_of_another(run_folder: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "checkpoints/best.pt", "validation.npz"):
+        mixed = shutil.copytree(run_folder, tmp_path / "tiny", dirs_exist_ok=True)
+        with (mixed / name).open("ab") as file:
+            file.write(b" ")
+        with pytest.raises(CheckpointError, match=rf"{name} is not of the training that wrote .*results.json; train"):
+            export(ExportConfig(run="tiny", runs=tmp_path))
+
+
+def test_a_run_from_before_results_held_hashes_is_exported(run_folder: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(run_folder, tmp_path / "tiny")
+    results = json.loads((old / "results.json").read_text(encoding="utf-8"))
+    del results["files"]
+    (old / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    read_run(old)
 
 
 def test_an_interrupted_run_is_not_overwritten_unasked(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
