@@ -50,7 +50,7 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format version 2, this program reads 1"),
+        ({"format_version": 2}, "format version 2; expected 1"),
         ({"novelty": 1}, "missing or unknown entries: novelty"),
         ({"classes": [{"label": "a"}]}, "malformed entry"),
         ({"image": {}}, "malformed entry"),
@@ -64,7 +64,7 @@ def test_read_refuses_what_it_does_not_understand(copy: Path, changes: dict[str,
 
 def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
     (copy / MANIFEST_FILE).write_text("[]")
-    with pytest.raises(ManifestError, match="no JSON object"):
+    with pytest.raises(ManifestError, match="is not a JSON object"):
         Manifest.read(copy)
 
 

@@ -184,7 +184,7 @@ def test_a_model_that_disagrees_does_not_load_and_says_why_in_one_line(
     with pytest.raises(GoldenError), caplog.at_level(logging.ERROR):
         ImageHandler().initialize(WorkerContext(copy, model_file))
     (record,) = caplog.records
-    assert record.message.startswith("MODEL NOT LOADED: golden/000.jpg gives logits")
+    assert record.message.startswith("MODEL NOT LOADED: the logits for golden/000.jpg differ")
     assert "\n" not in record.message
 
 

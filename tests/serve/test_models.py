@@ -184,7 +184,7 @@ def test_a_version_that_does_not_prove_itself_is_refused_and_the_old_one_goes_on
     answer = administer(running, "models/leaf/load")
     assert answer.status_code == 400
     assert answer.json() == {
-        "error": "models/leaf-two is not what was validated: model.onnx is changed; export it again"
+        "error": "models/leaf-two differs from the bundle that was exported: model.onnx is changed; export it again"
     }
     assert version_of(running, red_jpeg) == "one"
     assert not (folder / "labels.json").exists()

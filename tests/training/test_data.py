@@ -39,7 +39,7 @@ def test_unreadable_files_are_listed_and_stop(folder: Path) -> None:
     message = str(caught.value)
     assert message.startswith("3 files are no readable images:\n")
     assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP or BMP" in message
-    assert f"{folder}/blue/cut.jpg: the picture is damaged or cut short" in message
+    assert f"{folder}/blue/cut.jpg: the image is damaged or truncated" in message
     assert message.endswith("SKIP_UNREADABLE=1")
 
 
