@@ -132,7 +132,7 @@ def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerCont
 def test_version_2_errors_are_texts(handler: ImageHandler, context: WorkerContext) -> None:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(GIF)]}
     (answer,) = ask(handler, context, {"inputs": [tensor]})
-    assert answer == {"error": "picture 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
+    assert answer == {"error": "image 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
     assert context.statuses[0][0] == 415
 
 

@@ -88,7 +88,7 @@ def test_a_half_written_bundle_is_refused(copy: Path) -> None:
 
 
 def test_a_missing_provider_is_an_error_not_a_fallback(bundle: Path) -> None:
-    with pytest.raises(ProviderError, match=r"provider cuda is not here .*serve-gpu\.txt"):
+    with pytest.raises(ProviderError, match=r"provider cuda is not available .*serve-gpu\.txt"):
         load_model(bundle, provider="cuda")
 
 

@@ -18,7 +18,7 @@ def test_the_banner_says_what_was_proven(server: RunningServer) -> None:
     banner = "".join(server.banner)
     assert re.search(r"tiny, version [0-9a-f]{8}: resnet18, 3 classes", banner)
     assert re.search(r"Verified 10 files; golden files agree on cpu \(largest difference \d+\.\d % of", banner)
-    assert re.search(r"Runs .* of at most \d on \d+ threads: \d+\.\d images/s \(measured", banner)
+    assert re.search(r"Runs .*, at most \d images each, on \d+ threads: \d+\.\d images/s \(measured", banner)
 
 
 def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path) -> None:
