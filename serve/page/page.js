@@ -2,7 +2,7 @@
 
 const AT_ONCE = 4;
 const TRIES = 5;
-const STAGES = { decode: "reading", queue: "waiting", inference: "computing" };
+const STAGES = { decode: "decoding", queue: "waiting", inference: "computing" };
 
 const answers = document.querySelector("#answers");
 const status = document.querySelector("#status");
@@ -86,7 +86,7 @@ async function ask(route, file) {
     await offer();
     const key = sessionStorage.getItem("key");
     const response = await fetch(route(), { method: "POST", body: file, headers: keyHeader() }).catch(() => {
-      throw new Error("The server does not answer. Is it still running?");
+      throw new Error("The server does not respond. Check that it is still running.");
     });
     if (response.ok) return response;
     if (response.status === 401 && tries < TRIES) {
@@ -101,8 +101,8 @@ async function ask(route, file) {
 // Several requests may find the key missing at once; people are asked only once.
 function askForKey(tried) {
   if (sessionStorage.getItem("key") !== tried) return;
-  const key = prompt("This server wants its API key");
-  if (key === null) throw new Error("This server wants its API key; choose the picture again to give it.");
+  const key = prompt("This server requires an API key. Enter the key:");
+  if (key === null) throw new Error("This server requires an API key. Choose the picture again to enter the key.");
   sessionStorage.setItem("key", key);
 }
 

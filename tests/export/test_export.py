@@ -150,7 +150,9 @@ def test_a_nudged_torchscript_fails(config: ExportConfig, bundle: Path, monkeypa
 def test_permuted_labels_fail(config: ExportConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     original = export_module.write_labels
     monkeypatch.setattr(export_module, "write_labels", lambda labels, path: original(labels[::-1], path))
-    must_fail(config, "class names: index 0 has the label red, but its images have the label blue; index 2 has the label blue")
+    must_fail(
+        config, "class names: index 0 has the label red, but its images have the label blue; index 2 has the label blue"
+    )
 
 
 def test_a_fixed_batch_axis_fails(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +189,9 @@ def test_missing_outputs_fail(config: ExportConfig, bundle: Path, monkeypatch: p
 def test_changed_validation_images_are_named(config: ExportConfig) -> None:
     path = config.folder / "split.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("blue (", "blue ["), encoding="utf-8")
-    with pytest.raises(UserError, match=r"2 validation images are missing or have changed since training, the first is .*blue"):
+    with pytest.raises(
+        UserError, match=r"2 validation images are missing or have changed since training, the first is .*blue"
+    ):
         export(config)
 
 

@@ -115,7 +115,7 @@ def test_version_1_answers_for_many(handler: ImageHandler, context: WorkerContex
 def test_version_1_says_which_picture_is_bad(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
     (answer,) = ask(handler, context, {"instances": [encoded(red_jpeg), encoded(GIF)]})
     assert context.statuses[0][0] == 415
-    assert answer["error"]["message"].startswith("picture 2 of 2: this is GIF")
+    assert answer["error"]["message"].startswith("image 2 of 2: this is GIF")
 
 
 def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:

@@ -65,7 +65,9 @@ def test_changed_golden_logits_stop_the_load(copy: Path) -> None:
     entries = json.loads((copy / "golden/logits.json").read_text())
     entries[3]["logits"][0] += 0.1
     rewrite(copy, "golden/logits.json", json.dumps(entries))
-    with pytest.raises(GoldenError, match=r"the logits for golden/003.jpg differ from .*: the execution provider computes other values"):
+    with pytest.raises(
+        GoldenError, match=r"the logits for golden/003.jpg differ from .*: the execution provider computes other values"
+    ):
         load_model(copy)
 
 

@@ -45,7 +45,7 @@ def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg
     ("content", "message"),
     [
         (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP or BMP"),
-        (b"\xff\xd8\xff", "the image is damaged or truncated"),
+        (b"\xff\xd8\xff", "the image is damaged or truncated; expected a complete file"),
     ],
 )
 def test_predict_refuses_a_bad_picture_in_one_line(bundle: Path, content: bytes, message: str, tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_a_session_that_is_broken_for_good_ends_the_server_with_a_word(bundle: P
     _, errors = running.process.communicate(timeout=30)
     assert running.process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "error: the session crashed (CUDA failure 700), and again on a black picture (CUDA failure 700); "
-        "the server has ended, start it again"
+        "error: the model's session crashed (CUDA failure 700), and crashed again on a black test image (CUDA failure 700); "
+        "the server has stopped: start it again"
     )
 
 
