@@ -197,7 +197,7 @@ def test_changed_validation_images_are_named(config: ExportConfig) -> None:
 
 def test_an_unfinished_run_is_refused(config: ExportConfig) -> None:
     (config.folder / "results.json").unlink()
-    with pytest.raises(CheckpointError, match="finish the training of run first"):
+    with pytest.raises(CheckpointError, match="finish training run first"):
         export(config)
 
 

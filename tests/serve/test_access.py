@@ -128,7 +128,7 @@ def test_the_admin_token_is_not_the_key_that_everybody_has(bundle: Path, tmp_pat
     both = [part for name in ("api-key", "admin-token") for part in (f"--{name}-file", str(tmp_path / "key.txt"))]
     result = run_module("serve", "--bundle", str(bundle), "--port", "0", *both)
     assert (result.returncode, result.stdout) == (3, "")
-    assert "the admin token is the API key" in result.stderr
+    assert "the admin token equals the API key" in result.stderr
 
 
 @pytest.fixture(scope="module")

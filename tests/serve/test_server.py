@@ -50,7 +50,7 @@ def test_a_changed_model_is_refused(bundle: Path, tmp_path: Path) -> None:
 def test_a_missing_provider_is_refused(bundle: Path) -> None:
     result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--provider", "cuda")
     assert result.returncode == 3
-    assert result.stderr.startswith("error: provider cuda is not here")
+    assert result.stderr.startswith("error: provider cuda is not available")
 
 
 def test_bad_options_exit_2(bundle: Path) -> None:
@@ -73,7 +73,8 @@ def test_a_session_that_is_broken_for_good_ends_the_server_with_a_word(bundle: P
     _, errors = running.process.communicate(timeout=30)
     assert running.process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "error: the model's session crashed (CUDA failure 700), and crashed again on a black test image (CUDA failure 700); "
+        "error: the model's session crashed (CUDA failure 700), "
+        "and crashed again on a black test image (CUDA failure 700); "
         "the server has stopped: start it again"
     )
 
