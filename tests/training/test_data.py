@@ -75,7 +75,7 @@ def test_duplicates_stay_in_one_split_when_it_is_made_here(folder: Path) -> None
 
 
 def test_missing_test_split_is_said(tmp_path: Path) -> None:
-    assert load(write_splits(tmp_path, "train", "valid")).warnings[0].startswith("no test split")
+    assert load(write_splits(tmp_path, "train", "valid")).warnings[0].startswith("There is no test split")
 
 
 def test_fingerprint_changes_with_content_not_with_place(folder: Path, tmp_path: Path) -> None:

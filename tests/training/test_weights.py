@@ -100,7 +100,7 @@ def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypat
     with pytest.raises(WeightsError) as caught:
         load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     message, name = str(caught.value), url.rsplit("/", 1)[-1]
-    assert f"put it at {hub_cache / name}" in message
+    assert f"save it as {hub_cache / name}" in message
     assert message.endswith("WEIGHTS=none")
 
 
