@@ -125,7 +125,10 @@ def measure_ceilings(ground: Ground) -> dict[str, float]:
     found = {
         name: ceiling(ground.model, corpus, BATCH, ground.settings.seconds) for name, corpus in ground.corpora.items()
     }
-    print("in process: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()), flush=True)
+    print(
+        "ceiling, without a server: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()),
+        flush=True,
+    )
     return found
 
 

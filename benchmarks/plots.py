@@ -39,7 +39,7 @@ def draw_throughput(axes: Axes, rows: Sequence[Row], ceilings: Mapping[str, floa
     for server in dict.fromkeys(row.case.server for row in rows):
         own = [row for row in rows if row.case.server == server]
         axes.plot([clients_of(row) for row in own], [row.images_s for row in own], marker="o", label=server)
-    axes.axhspan(min(ceilings.values()), max(ceilings.values()), color="grey", alpha=0.3, label="in process")
+    axes.axhspan(min(ceilings.values()), max(ceilings.values()), color="grey", alpha=0.3, label="ceiling")
     axes.set(
         xlabel="clients (closed loop)",
         ylabel="images/s",

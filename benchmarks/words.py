@@ -44,7 +44,7 @@ def of_sweep(best: Row, first: Row) -> str:
         beside = f", and {best.images_s / first.images_s:.2f} times the throughput of {first.case.server}"
     return (
         f"{best.case.server} answers {best.images_s:.1f} images/s with {best.case.load}, "
-        f"{best.of_ceiling:.0%} of what our code reaches in process{beside}."
+        f"{best.of_ceiling:.0%} of the ceiling (decoding and session without a server){beside}."
     )
 
 

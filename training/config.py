@@ -19,8 +19,7 @@ class TrainConfig:
     """Fine-tune a ResNet on a folder of labelled images."""
 
     data: Path
-    """Folder with a subfolder of images for each class; or a folder with train/, val/ (or valid/) and test/ that have
-    such subfolders; or a CSV file with the columns path, label[, split][, group]."""
+    """Folder with a folder per class; or train/, val/, test/ with such folders; or a CSV: path,label[,split][,group]."""
     run: str
     """Name of the run: letters, digits, dots, dashes and underscores."""
     runs: Path = Path("runs")

@@ -28,8 +28,7 @@ class Start:
     store: Path = Path("model_archive")
     """Folder that contains the archive."""
     port: int = PORT
-    """Port for requests. Management, metrics and the two gRPC ports get the next four ports, except with the default
-    port: then gRPC keeps TorchServe's ports 7070 and 7071."""
+    """Port for requests. The next four are for management, metrics and gRPC (by default gRPC has 7070 and 7071)."""
     management: bool = False
     """Allow models to be registered and removed while the server runs, and require a key from every client."""
     timeout: float = 300

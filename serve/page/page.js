@@ -1,4 +1,4 @@
-// Pictures in, a card with the answer for each: every picture is a request of its own, so a bad one fails alone.
+// Shows a card with the answer for each picture. Each picture is a separate request, so a bad one does not affect others.
 
 const AT_ONCE = 4;
 const TRIES = 5;
@@ -55,7 +55,7 @@ async function answer({ file, card, chosen }) {
   said.setAttribute("aria-busy", "false");
 }
 
-// What is served is told only to who has the key, if there is one; people are asked for that once they want an answer.
+// The list of models may require the API key. The user is asked for the key only when a picture is sent.
 async function offer() {
   if (offered) return;
   const response = await fetch("models", { headers: keyHeader() }).catch(() => null);
@@ -80,7 +80,7 @@ function keyHeader() {
   return key ? { "X-API-Key": key } : {};
 }
 
-// While the server has too much to do it says when to come again.
+// An overloaded server answers 429 and says when to try again.
 async function ask(route, file) {
   for (let tries = 1; ; tries += 1) {
     await offer();
@@ -98,7 +98,7 @@ async function ask(route, file) {
   }
 }
 
-// Several requests may find the key missing at once; people are asked only once.
+// Several requests may fail without the key at the same time, but the user is asked only once.
 function askForKey(tried) {
   if (sessionStorage.getItem("key") !== tried) return;
   const key = prompt("This server requires an API key. Enter the key:");
@@ -129,7 +129,7 @@ function line(prediction) {
   return item;
 }
 
-// The map lies over the part of the picture that the model saw.
+// Draw the map over the part of the picture that the model saw.
 function overlay(card, { activation_map: rows, view }) {
   const canvas = card.querySelector("canvas");
   const slider = card.querySelector(".opacity");
@@ -156,7 +156,7 @@ function overlay(card, { activation_map: rows, view }) {
   slider.hidden = false;
 }
 
-// Of the version that has answered, whatever is chosen by now.
+// Use the version that gave the answer, even if the user has chosen another one since.
 async function save(button, file, { model, version }) {
   button.disabled = true;
   try {

@@ -51,7 +51,7 @@ def test_the_report_stands_alone_and_names_no_path(bundle: Path, tmp_path: Path)
     html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     assert html.count("data:image/png;base64,") == 4
     for text in (html, markdown):
-        assert "of what our code reaches in process" in text
+        assert "of the ceiling (decoding and session without a server)" in text
         assert "gave 0 wrong answers" in text
         assert str(tmp_path) not in text
     rows = list(csv.DictReader((out / "rows.csv").read_text().splitlines()))
