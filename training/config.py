@@ -19,7 +19,7 @@ class TrainConfig:
     """Fine-tune a ResNet on a folder of labelled images."""
 
     data: Path
-    """A folder per class; or train/, val/ (or valid/), test/ with such folders; or a CSV: path,label[,split][,group]."""
+    """A folder per class; or train/, val/ (or valid/), test/ with such folders; or CSV: path,label[,split][,group]."""
     run: str
     """Name of the run: letters, digits, dots, dashes and underscores."""
     runs: Path = Path("runs")
