@@ -1,6 +1,6 @@
-"""The bundle's manifest: what a server needs to know about the model, and the hashes that prove it is that model.
+"""The bundle's manifest: what a server needs to know about the model, and the hashes of the bundle's files.
 
-`manifest.json` is written last and atomically: a folder without it is not a bundle.
+`manifest.json` is written last and atomically, so a folder without it is not a bundle.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ ONNX_FILE = "model.onnx"
 TORCHSCRIPT_FILE = "model.pt"
 LABELS_FILE = "index_to_name.json"
 GOLDEN_LOGITS_FILE = "golden/logits.json"
-# A name is a folder and a part of a URL: it must not be able to leave either.
+# A name becomes a folder and a part of a URL, so it must not contain anything that leads out of them (such as "/").
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -35,7 +35,7 @@ class ManifestError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything the bundle says of itself. `files` maps each file's path in the bundle to its SHA-256."""
+    """The description of a bundle. `files` maps each file's path in the bundle to its SHA-256."""
 
     name: str
     version: str
@@ -54,7 +54,7 @@ class Manifest:
     format_version: int = field(default=FORMAT_VERSION)
 
     def write(self, folder: Path) -> None:
-        """Turn `folder` into a bundle."""
+        """Write the manifest, which turns `folder` into a bundle."""
         text = json.dumps(asdict(self), ensure_ascii=False, indent=2, default=datetime.isoformat)
         write_text_atomically(folder / MANIFEST_FILE, text + "\n")
 
@@ -89,24 +89,26 @@ class Manifest:
         return cls(**{**values, **typed})
 
     def verify_files(self, folder: Path) -> None:
-        """Compare every file with its hash; raise one `ManifestError` that lists all that are missing or changed."""
+        """Compare every file with its hash. Raises one `ManifestError` that lists all missing and changed files."""
         problems = [
             f"{name} is {'changed' if (folder / name).is_file() else 'missing'}"
             for name, expected in self.files.items()
             if not (folder / name).is_file() or sha256_of(folder / name) != expected
         ]
         if problems:
-            raise ManifestError(f"{folder} is not what was validated: {', '.join(problems)}; export it again")
+            raise ManifestError(
+                f"{folder} differs from the bundle that was exported: {', '.join(problems)}; export it again"
+            )
 
 
 def _check_shape(values: Any, source: Path, expected: set[str]) -> None:
     if not isinstance(values, Mapping):
-        raise ManifestError(f"{source} holds no JSON object; export the bundle again")
+        raise ManifestError(f"{source} is not a JSON object; export the bundle again")
     version = values.get("format_version")
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ManifestError(
-            f"{source} has format version {version}; this program reads versions 1 to {FORMAT_VERSION}; "
-            "export the bundle again, or update this program if a newer one made it"
+            f"{source} has format version {version}; expected 1 to {FORMAT_VERSION}: "
+            "export the bundle again, or update this program if a newer one exported it"
         )
     later = {entry for added_in, entries in ADDED.items() if added_in > version for entry in entries}
     if set(values) != expected - later:

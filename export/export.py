@@ -1,4 +1,7 @@
-"""The path of an export: the best epoch of a run -> graphs -> proof -> manifest -> bundle, or no bundle at all."""
+"""The steps of an export: best epoch of a run -> graphs -> parity checks -> manifest -> bundle.
+
+If a step fails, no bundle is written.
+"""
 
 import json
 import platform
@@ -37,7 +40,7 @@ VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "pillo
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What training left: the best model, its figures, its settings, and what it answered on validation."""
+    """The results of training: the best model, its metrics, its settings, and its logits on the validation split."""
 
     trained: TrainedModel
     results: dict[str, Any]
@@ -46,7 +49,7 @@ class Run:
 
     @property
     def temperature(self) -> float:
-        """The temperature fitted on validation."""
+        """The temperature that was fitted on the validation split."""
         return float(self.results["temperature"])
 
 
@@ -58,7 +61,7 @@ def read_run(folder: Path) -> Run:
 
 
 def export(config: ExportConfig) -> Path:
-    """Export the run, prove it, and put the bundle in place; returns its folder. Raises `ParityError`."""
+    """Export the run, check its parity, and put the bundle in place; returns its folder. Raises `ParityError`."""
     make_deterministic(0)
     read_config(config.folder)  # for a run that is not there, no lock is left behind
     with hold_run(config.folder):
@@ -70,7 +73,7 @@ def _export(config: ExportConfig, run: Run) -> Path:
     with _staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")
         files = write_artifacts(run, config.max_batch, stage)
-        print_step(f"Proving them on {len(run.validation.examples)} validation images")
+        print_step(f"Checking their parity with the trained model on {len(run.validation.examples)} validation images")
         checks = prove(run, config.max_batch, stage)
         describe(config, run, files, checks, stage).write(stage)
     print_checks(checks)
@@ -97,7 +100,7 @@ def write_labels(labels: list[str], path: Path) -> None:
 
 
 def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
-    """Every parity check, on the files as they lie in `stage`. Raises `ParityError`."""
+    """Run every parity check on the files in `stage`. Raises `ParityError`."""
     table: dict[str, str] = json.loads((stage / LABELS_FILE).read_text(encoding="utf-8"))
     names = check_names([table[str(index)] for index in range(len(table))], run.validation)
     if not names.passed:
@@ -108,7 +111,7 @@ def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
 
 
 def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Check], stage: Path) -> Manifest:
-    """What the bundle says of itself; once it is written, the folder is a bundle."""
+    """The bundle's manifest. Once it is written, the folder is a bundle."""
     weights = sha256_of(config.folder / "checkpoints" / BEST)
     return Manifest(
         name=config.run,
@@ -130,8 +133,8 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
 
 @contextmanager
 def _staged(bundle: Path) -> Iterator[Path]:
-    """A folder that becomes `bundle` if all goes well and vanishes if not; the old bundle stands until then."""
-    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # by an export that was killed
+    """A temporary folder that replaces the old `bundle` on success and is removed on failure."""
+    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # left behind by an export that was killed
         shutil.rmtree(abandoned)
     with tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=bundle.parent) as temporary:
         stage = Path(temporary) / BUNDLE

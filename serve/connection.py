@@ -135,7 +135,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the error form as well."""
-        self._refuse(400, "malformed_request", "this is not an HTTP request that can be read")
+        self._refuse(400, "malformed_request", "this is not a valid HTTP request")
 
     def shutdown(self) -> None:
         """The server ends: a body that is on its way may go on as long as it comes."""
@@ -191,7 +191,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._expect_body(CHECK_S)
 
     def _refuse_slow(self) -> None:
-        self._refuse(408, "too_slow", "the request did not come within the time a request may take; send it again")
+        self._refuse(408, "too_slow", "the request did not arrive within the time limit; send it again")
 
     def _refuse_head(self) -> None:
         self._refuse(431, "header_too_large", f"the header has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields")

@@ -147,13 +147,19 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
                 account.keep(len(data))
                 return parse(data)
         except TimeoutError:
-            raise RequestError(408, "too_slow", "the message did not come in time; send it again") from None
+            raise RequestError(
+                408, "too_slow", "the message did not arrive within the time limit; send it again"
+            ) from None
         except DecodeError as error:
-            raise bad("the message can't be read") from error
+            raise bad("the message is malformed; expected a protobuf message of this method") from error
         finally:
             self._reading.discard(patience)
         # Of the larger one grpc has told the client itself.
-        raise RequestError(413, "request_too_large", "there is no message, or one larger than is accepted")
+        raise RequestError(
+            413,
+            "request_too_large",
+            "the message is missing or too large; send one message, with fewer or smaller images",
+        )
 
     async def _answer(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
         failure = None
@@ -197,4 +203,4 @@ def explain(error: Exception) -> RequestError:
     if isinstance(error, ImageError):
         return RequestError.from_image_error(error)
     traceback.print_exception(error)
-    return RequestError(500, "internal_error", "the server failed on this call; its log says why")
+    return RequestError(500, "internal_error", "the server failed on this call; the server's log has the reason")

@@ -75,7 +75,7 @@ class Visit:
         """The picture files of the request. Raises `RequestError`, `ClientDisconnect`."""
         pictures = await read_images(self.request, self.config)
         if most is not None and len(pictures) > most:
-            raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
+            raise RequestError(422, "too_many_files", "this route takes one image; use /predict for several images")
         return pictures
 
     async def run(self, pictures: Sequence[bytes]) -> list[Outputs | ImageError]:

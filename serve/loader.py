@@ -40,7 +40,7 @@ class Loader:
         print(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
             f"Verified {len(manifest.files)} files; golden files agree on {self._wish.provider} "
-            f"(largest difference {100 * model.golden_disagreement:.1f} % of what is tolerated)\n"
+            f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
             f"{tuning.summary} ({how})",
             flush=True,
         )
@@ -52,7 +52,7 @@ class Loader:
         alike = self._tunings.get((manifest.architecture, manifest.image.size))
         if alike and max(alike.batch_s) <= manifest.max_batch:
             model = load_model(found.folder, self._wish.provider, alike.threads, tuple(alike.batch_s))
-            return model, alike, "as a model of the same size"
+            return model, alike, "settings of a model of the same size"
         model, tuning, known = tuned_model(found.folder, self._wish)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 

@@ -56,7 +56,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
     """
     if any(config.folder.iterdir()) and not (config.folder / CONFIG_FILE).exists():
-        raise CheckpointError(f"{config.folder} holds files that are no run's; choose another RUN")
+        raise CheckpointError(f"{config.folder} has files but is not a run's folder; choose another RUN")
     last = config.folder / "checkpoints" / checkpoint.LAST
     if config.overwrite or not (last.exists() or is_finished(config)):
         return None
@@ -66,7 +66,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     state = checkpoint.load(last)
     if not config.resume:
         raise CheckpointError(
-            f"{config.folder} holds an interrupted run ({state['epoch']} of {config.epochs} epochs); "
+            f"{config.folder} has an interrupted run ({state['epoch']} of {config.epochs} epochs); "
             f"continue it with: {make_command(replace(config, resume=True))}\n"
             "or discard it with OVERWRITE=1"
         )
@@ -94,7 +94,7 @@ def is_finished(config: TrainConfig) -> bool:
 
 def read_results(folder: Path) -> dict[str, Any]:
     """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
-    return _read_json(folder / RESULTS_FILE, f"finish the training of {folder.name} first")
+    return _read_json(folder / RESULTS_FILE, f"finish training {folder.name} first")
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -139,9 +139,9 @@ def _settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
 
 def _check_same_run(config: TrainConfig, fingerprint: str) -> None:
     now, then = _settings(config, fingerprint), read_config(config.folder)
-    changed = [f"{name} was {then.get(name)}, is {value}" for name, value in now.items() if then.get(name) != value]
+    changed = [f"{name} was {then.get(name)}, now {value}" for name, value in now.items() if then.get(name) != value]
     if changed:
         raise CheckpointError(
-            f"{config.folder} holds another run ({'; '.join(changed)}); "
+            f"{config.folder} has a run with other settings ({'; '.join(changed)}); "
             "choose another RUN, or discard it with OVERWRITE=1"
         )

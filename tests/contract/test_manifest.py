@@ -51,7 +51,7 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "format version 3; this program reads versions 1 to 2"),
+        ({"format_version": 3}, "format version 3; expected 1 to 2"),
         ({"format_version": 1}, "missing or unknown entries: exported_at"),
         ({"exported_at": "today"}, "malformed entry"),
         ({"exported_at": "2026-11-26T12:00:00"}, "malformed entry .*no time zone"),
@@ -68,7 +68,7 @@ def test_read_refuses_what_it_does_not_understand(copy: Path, changes: dict[str,
 
 def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
     (copy / MANIFEST_FILE).write_text("[]")
-    with pytest.raises(ManifestError, match="no JSON object"):
+    with pytest.raises(ManifestError, match="is not a JSON object"):
         Manifest.read(copy)
 
 

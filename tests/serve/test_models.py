@@ -189,14 +189,15 @@ def test_a_version_that_does_not_prove_itself_is_refused_and_the_old_one_goes_on
     answer = administer(running, "models/leaf/load")
     assert answer.status_code == 400
     assert answer.json() == {
-        "error": "models/leaf-two is not what was validated: model.onnx is changed; export it again"
+        "error": "models/leaf-two differs from the bundle that was exported: model.onnx is changed; export it again"
     }
     assert version_of(running, red_jpeg) == "one"
     assert not (folder / "labels.json").exists()
     running.process.send_signal(signal.SIGHUP)
     assert running.process.stderr is not None
     assert re.fullmatch(
-        r"error: .*model.onnx is changed.*; everything is served as before\n", running.process.stderr.readline()
+        r"error: .*model.onnx is changed.*; the server continues with the models it had before\n",
+        running.process.stderr.readline(),
     )
     assert version_of(running, red_jpeg) == "one"
 
@@ -409,7 +410,7 @@ def test_a_canary_whose_session_breaks_is_dropped_and_the_stable_one_goes_on(
         await models.stop(0)
 
     asyncio.run(scenario())
-    assert "version two of leaf, the canary, is dropped" in capsys.readouterr().err
+    assert "the canary (version two of leaf) is removed" in capsys.readouterr().err
 
 
 def test_the_folder_must_make_sense_at_start(bundle: Path, tmp_path: Path) -> None:
@@ -417,7 +418,7 @@ def test_the_folder_must_make_sense_at_start(bundle: Path, tmp_path: Path) -> No
     (tmp_path / "labels.json").write_text('{"leaf": {"stable": "two"}}')
     refused = run_module("serve", "--models", str(tmp_path), "--port", "0")
     assert refused.returncode == 3
-    assert refused.stderr == "error: leaf has no version two, which should be stable; there are: one\n"
+    assert refused.stderr == "error: leaf has no version two to use as stable; available versions: one\n"
     neither = run_module("serve", "--port", "0")
     assert (neither.returncode, neither.stderr) == (2, "error: expected either --bundle or --models\n")
 
@@ -447,6 +448,6 @@ def test_tritons_own_client_loads_and_unloads(running: RunningServer) -> None:
 def test_a_server_of_no_model_yet_starts_and_ends(folder: Path) -> None:
     (folder / "labels.json").write_text('{"leaf": null}')
     server = RunningServer(folder, "--drain-ms", "0", option="--models")
-    assert "Serving no model\n" in server.banner
+    assert "No model is being served\n" in server.banner
     assert httpx.get(f"{server.url}/models").json() == []
     assert server.stop() == (0, "")

@@ -61,14 +61,14 @@ def test_of_bundles_in_the_first_format_the_file_written_last_is_the_newest(old_
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [
-        ({"leaf": {"stable": "three"}}, r"leaf has no version three, which should be stable; there are: one, two"),
-        ({"leaf": {"stable": "two", "canary": "x"}}, r"leaf has no version x, which should be canary"),
+        ({"leaf": {"stable": "three"}}, r"leaf has no version three to use as stable; available versions: one, two"),
+        ({"leaf": {"stable": "two", "canary": "x"}}, r"leaf has no version x to use as canary"),
         ({"leaf": {"stable": "two", "canary": "two"}}, r"version two of leaf can't be both stable and canary"),
-        ({"other": {"stable": "1"}}, r"other has no version 1, which should be stable; there are: none"),
-        ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json can't be used: leaf.mirror: .* less than or equal"),
-        ({"leaf": {"stabel": "two"}}, r"labels.json can't be used: leaf.stable: Field required"),
-        ({"leaf": {"stable": "two", "mirror": 0.5}}, r"leaf has a mirror and no canary"),
-        ([], r"labels.json can't be used: it: Input should be"),
+        ({"other": {"stable": "1"}}, r"other has no version 1 to use as stable; available versions: none"),
+        ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json is not valid: leaf.mirror: .* less than or equal"),
+        ({"leaf": {"stabel": "two"}}, r"labels.json is not valid: leaf.stable: Field required"),
+        ({"leaf": {"stable": "two", "mirror": 0.5}}, r"leaf has a mirror but no canary"),
+        ([], r"labels.json is not valid: the file: Input should be"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused(folder: Path, labels: Any, problem: str) -> None:
@@ -85,7 +85,7 @@ def test_labels_that_were_kept_hold_and_the_others_stay(folder: Path) -> None:
 
 def test_a_version_that_is_there_twice_is_refused(folder: Path, bundle: Path) -> None:
     add_version(bundle, folder, "leaf", "one", folder="copy")
-    with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one"):
+    with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one of them"):
         Repository(folder).scan()
 
 
@@ -99,9 +99,9 @@ def test_a_bundle_that_can_not_be_read_is_left_out_with_a_word(
 
 
 def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"holds no bundle; expected folders with a manifest.json each"):
+    with pytest.raises(ManifestError, match=r"has no bundle; expected folders that contain a manifest.json"):
         Repository(tmp_path).scan()
-    with pytest.raises(ManifestError, match=r"is no folder"):
+    with pytest.raises(ManifestError, match=r"is not a folder"):
         Repository(tmp_path / "missing").scan()
 
 

@@ -96,7 +96,7 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(
-            KeyboardInterrupt, match=r"1 of 3 epochs are saved; go on with: make train DATA=\S+ RUN=r .*RESUME=1"
+            KeyboardInterrupt, match=r"1 of 3 epochs are saved; continue with: make train DATA=\S+ RUN=r .*RESUME=1"
         ):
             train(config)
     train(replace(config, resume=True))
@@ -137,7 +137,7 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.startswith("stopped. ")
-    assert re.search(r"epochs are saved; go on with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
+    assert re.search(r"epochs are saved; continue with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
     assert len(errors.splitlines()) == 1
 
 
@@ -212,7 +212,9 @@ def test_a_finished_run_is_left_as_it_is(run_folder: Path, images: Path, capsys:
     train(same)
     assert (run_folder / "results.json").stat().st_mtime_ns == before
     assert "Next: make export RUN=tiny" in capsys.readouterr().out
-    with pytest.raises(CheckpointError, match=r"holds another run \(epochs was 10, is 11\); choose another RUN"):
+    with pytest.raises(
+        CheckpointError, match=r"has a run with other settings \(epochs was 10, now 11\); choose another RUN"
+    ):
         train(replace(same, epochs=11))
 
 
@@ -233,7 +235,7 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(config: TrainCo
 def test_a_folder_of_other_files_is_left_alone(config: TrainConfig) -> None:
     config.folder.mkdir()
     (config.folder / "notes.txt").write_text("mine")
-    with pytest.raises(CheckpointError, match="holds files that are no run's"):
+    with pytest.raises(CheckpointError, match="has files but is not a run's folder"):
         train(replace(config, overwrite=True))
     assert (config.folder / "notes.txt").read_text() == "mine"
 
@@ -289,7 +291,7 @@ def test_a_damaged_checkpoint_is_refused(run_folder: Path, tmp_path: Path) -> No
     broken = shutil.copytree(run_folder, tmp_path / "broken")
     best = broken / "checkpoints" / "best.pt"
     best.write_bytes(best.read_bytes()[:9999])
-    with pytest.raises(UserError, match="is damaged or not ours"):
+    with pytest.raises(UserError, match="is damaged or not a checkpoint"):
         load_best(broken)
 
 
@@ -329,4 +331,4 @@ def test_bad_data_is_one_line_and_exit_1(config: TrainConfig, tmp_path: Path) ->
 
 def test_bad_options_exit_2(config: TrainConfig) -> None:
     result = run_module(*arguments(config, "--lr", "-1"))
-    assert (result.returncode, result.stderr) == (2, "error: lr is -1.0; expected above 0\n")
+    assert (result.returncode, result.stderr) == (2, "error: lr is -1.0; expected more than 0\n")
