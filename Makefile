@@ -1,29 +1,29 @@
-# The one door: people, CI and README use these targets and nothing else.
+# The entry point: users, CI and the README use only these targets.
 .DEFAULT_GOAL := help
 .SILENT:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 PYTHON ?= python3.11
-# cpu or gpu: which ONNX Runtime the environment gets.
+# cpu or gpu: the ONNX Runtime that is installed.
 ACCELERATOR ?= cpu
-# Which lock file in requirements/ the environment holds; a serving machine takes serve-cpu or serve-gpu.
+# The lock file in requirements/ to install; on a machine that only serves, use serve-cpu or serve-gpu.
 REQUIREMENTS ?= $(ACCELERATOR)
 VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed-$(REQUIREMENTS)
 
-# These come from make's command line alone: a shell's own HOST or NAMES must not leak in.
-# Where the images are; without DATA a small set of maize leaves is drawn.
+# These are read only from make's command line; variables of the shell, such as HOST or NAMES, are ignored.
+# Folder with the images; without DATA, a small sample set of maize leaves is made.
 DATA =
-# The run's name; by default the data folder's.
+# Name of the run; by default the name of the data folder.
 RUN =
-# The bundle to serve or to ask; by default the run's.
+# The bundle to use; by default the bundle of the run.
 BUNDLE =
-# A folder of bundles to serve in its place: several models, and versions of them.
+# A folder of bundles to serve instead of one bundle: several models, and versions of them.
 MODELS =
 
-# Training. Empty means the default that `make train-help` shows.
+# Training. If empty, the default applies; `make train-help` shows it.
 ARCH =
 WEIGHTS = $(if $(DATA),,none)
 SIZE = $(if $(DATA),,64)
@@ -53,10 +53,10 @@ PROTOCOL =
 IMAGES =
 A =
 B =
-# Anything else the command understands, as it is: ARGS="--seed 1".
+# Other options of the command, passed unchanged: ARGS="--seed 1".
 ARGS =
 
-# Values reach the commands through the environment: paths may hold spaces, quotes and apostrophes.
+# Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
 export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
@@ -72,34 +72,34 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow lock clean
 
-help: ## List every target
+help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/$(REQUIREMENTS).txt
-	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV) (the full set is 6 GB and takes some two minutes)"
+	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV) (all packages: 6 GB, about two minutes)"
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-install: $(STAMP) ## Make the environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
+install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
 
-sample: $(STAMP) ## Draw the sample set: 1,100 maize leaves in four classes
+sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in four classes
 	$(PY) -m training.sample --folder data/sample
 
 train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
 
-train-help: $(STAMP) ## Every training option with its default
+train-help: $(STAMP) ## Show all training options and their defaults
 	$(PY) -m training --help
 
-export: $(STAMP) ## Export RUN=name: TorchScript, ONNX, the proof that they agree, the bundle
+export: $(STAMP) ## Export RUN=name as a bundle: TorchScript, ONNX, and the proof that both match the trained model
 	$(PY) -m export --run $(run) $(call option,VERSION,version)
 
 serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles) on port 5000; HOST PORT PROVIDER
 	$(PY) -m serve $(if $(MODELS),--models "$$MODELS",--bundle $(bundle)) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
 
-predict: $(STAMP) ## Answer for IMAGE=picture.jpg without a server; OUT=prediction_result.jpg draws the answer
-	@test -n "$$IMAGE" || { echo 'error: say which picture: make predict IMAGE=leaf.jpg' >&2; exit 2; }
+predict: $(STAMP) ## Classify IMAGE=picture.jpg without a server; OUT=prediction_result.jpg writes an annotated image
+	@test -n "$$IMAGE" || { echo 'error: IMAGE is not set; give an image file: make predict IMAGE=leaf.jpg' >&2; exit 2; }
 	$(PY) -m runtime --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
 
 archive: $(STAMP) ## Pack RUN=name (or BUNDLE=folder) for TorchServe into model_archive/; ENGINE=torchscript or onnx
@@ -114,49 +114,49 @@ torchserve-stop: $(STAMP) ## Stop TorchServe
 BENCH_OPTIONS = $(call option,TARGET,target) $(call option,PROTOCOL,protocol) $(call option,IMAGES,images) \
 	$(call option,OUT,out) $(ARGS)
 
-bench: $(STAMP) ## Load-test RUN=name on our three servers, or TARGET=http://… PROTOCOL=predict, torchserve, v2 or v2-binary; IMAGES OUT
+bench: $(STAMP) ## Load-test our server and TorchServe with RUN=name, or a running server: TARGET=http://… PROTOCOL=predict, torchserve, v2 or v2-binary; IMAGES OUT
 	$(PY) -m benchmarks --bundle $(bundle) $(BENCH_OPTIONS)
 
-bench-quick: $(STAMP) ## Less of the same, in under three minutes
+bench-quick: $(STAMP) ## A shorter load test, in under three minutes
 	$(PY) -m benchmarks --bundle $(bundle) --quick $(BENCH_OPTIONS)
 
 PEERS_STAMP := .venv-peers/.installed
 
 $(PEERS_STAMP): requirements/peers.txt
-	echo "Installing the peers into .venv-peers (6 GB)"
+	echo "Installing the other servers into .venv-peers (6 GB)"
 	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 PEERS = lean torchscript onnx image_classifier flask fastapi litserve bentoml ray
 
-bench-peers: $(STAMP) $(PEERS_STAMP) ## The same for what a user might pick instead: Flask, FastAPI, LitServe, BentoML, Ray Serve …
+bench-peers: $(STAMP) $(PEERS_STAMP) ## Load-test alternatives to our servers: Flask, FastAPI, LitServe, BentoML, Ray Serve …
 	$(PY) -m benchmarks --bundle $(bundle) --servers $(PEERS) $(BENCH_OPTIONS)
 
-bench-compare: $(STAMP) ## Results folders A=before and B=after side by side; fails if B is worse
+bench-compare: $(STAMP) ## Compare the results folders A=before and B=after; fails if B is worse
 	$(PY) -m benchmarks.compare --a "$$A" --b "$$B" $(ARGS)
 
-bench-session: $(STAMP) ## Images/s of decoding and of the session in process, for RUN=name: what no server can exceed
+bench-session: $(STAMP) ## Measure decoding and the session of RUN=name without a server: no server can be faster
 	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)
 
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-check: $(STAMP) ## Formatting, lint and types, as CI checks them
+check: $(STAMP) ## Check formatting, lint and types, as CI does
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-test: $(STAMP) ## The default tests, under five minutes on 2 cores
+test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
 	$(PY) -m pytest
 
-test-slow: $(STAMP) ## The tests that take minutes: they run `make train export archive` first
+test-slow: $(STAMP) ## Run the slow tests (several minutes each); they start with `make train export archive`
 	$(PY) -m pytest -m slow
 
-lock: $(STAMP) ## Pin requirements/*.txt anew from pyproject.toml
+lock: $(STAMP) ## Update requirements/*.txt from pyproject.toml
 	$(PY) requirements/lock.py
 
-clean: ## Remove caches; runs, data and the environment stay
+clean: ## Remove caches; runs, data and the environment are kept
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

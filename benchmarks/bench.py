@@ -65,7 +65,7 @@ def bench(config: BenchConfig) -> None:
     record = Record(settings_of(settings), describe_machine(Manifest.read(settings.bundle)))
     if settings.target:
         check_reachable(settings.target)
-    print(f"Results go to {settings.folder}", flush=True)
+    print(f"Writing the results to {settings.folder}", flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
             ground = prepare(settings, Path(temporary))
@@ -113,8 +113,8 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
             record.add(row, settings.folder)
             capacity[row.case.input] = max(capacity[row.case.input], row.images_s)
         if not all(capacity.values()):
-            problem = f"{target.name} gave no right answer within {settings.seconds:g} s"
-            raise TargetError(f"{problem}; give it more with ARGS='--seconds …', or is it another model?")
+            problem = f"{target.name} gave no correct answer within {settings.seconds:g} s"
+            raise TargetError(f"{problem}; allow more time with ARGS='--seconds …', or check that it serves this model")
         opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
         for row in chain(opened, beside_slow(load, capacity[MIXED]), soak(load)):
             record.add(row, settings.folder)
@@ -125,7 +125,10 @@ def measure_ceilings(ground: Ground) -> dict[str, float]:
     found = {
         name: ceiling(ground.model, corpus, BATCH, ground.settings.seconds) for name, corpus in ground.corpora.items()
     }
-    print("in process: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()), flush=True)
+    print(
+        "ceiling, without a server: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()),
+        flush=True,
+    )
     return found
 
 
@@ -138,7 +141,9 @@ def check_answer(target: Target, corpus: Path, record: Record) -> None:
         record.cold_starts[target.name] = {"ready": target.ready_s, "first answer": first_s}
     if not is_right(PROTOCOLS[target.protocol], answer.content, entry.answer, target.tolerance):
         said = answer.text[:200].replace("\n", " ")
-        raise TargetError(f"{target.url} answers {said}; the bundle's model says {entry.answer}: is it another model?")
+        raise TargetError(
+            f"{target.url} answers {said}; expected {entry.answer}: check that it serves this bundle's model"
+        )
 
 
 def describe_machine(manifest: Manifest) -> dict[str, str]:

@@ -27,11 +27,11 @@ class CompareConfig:
     """Put two results folders side by side; exit with 1 if the second is worse."""
 
     a: Path
-    """The results before."""
+    """Folder with the results before the change."""
     b: Path
-    """The results after."""
+    """Folder with the results after the change."""
     threshold: float = 0.1
-    """Share by which a figure may get worse."""
+    """Share (0.1 is 10 %) by which a figure may get worse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def compare(config: CompareConfig) -> None:
         table.add_row(case.server, case.scenario, case.load, case.input, change.figure, *shown)
     Console(soft_wrap=True, highlight=False, width=120).print(table)
     for name in differing_machines(before, after):
-        print(f"note: {name} differs: {before.machine.get(name)}; {after.machine.get(name)}")
+        print(f"note: {name} differs: {before.machine.get(name)} before, {after.machine.get(name)} after")
     worse = [change for change in changes if change.verdict == "worse"]
     if worse:
         raise RegressionError(f"{len(worse)} of {len(changes)} figures are more than {config.threshold:.0%} worse")

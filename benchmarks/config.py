@@ -18,51 +18,53 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, kw_only=True)
 class BenchConfig:
-    """Load the lean server and TorchServe with a bundle, one after the other, or one server that runs already."""
+    """Load-test servers with a bundle: several servers one after the other, or one that is already running."""
 
     bundle: Path
-    """The bundle's folder: what to serve, and what every answer is compared with."""
+    """Folder of the bundle to serve. Every answer is compared with the answer of its model."""
     servers: tuple[ServerName, ...] = ("lean", "torchscript", "onnx")
-    """Servers to start: the lean one, TorchServe with TorchScript, TorchServe with ONNX, and the baselines."""
+    """Servers to start: lean (make serve), TorchServe with TorchScript or ONNX, and the baselines."""
     target: str = ""
-    """Address of a server that runs already, in place of those: http://host:port."""
+    """Address of a server that is already running, http://host:port. If given, no server is started."""
     protocol: ProtocolName = "predict"
-    """How to ask it."""
+    """Protocol for the requests to --target."""
     images: Path | None = None
-    """Folder of pictures to make the corpus from; by default the bundle's golden files."""
+    """Folder with the test images. Default: the bundle's golden files."""
     out: Path | None = None
-    """Folder for the results; by default benchmarks/results/<date>-<host>."""
+    """Folder for the results. Default: benchmarks/results/<date>-<host>."""
     sizes: tuple[SizeName, ...] = ("256 px", "640x480", "1080p", "12 MP")
-    """Sizes of the pictures in the mixed corpus."""
+    """Sizes of the images in the mixed input."""
     quick: bool = False
-    """Less of everything, in under three minutes."""
+    """Run a shorter test, in under three minutes."""
     clients: tuple[int, ...] = (1, 8, 32)
-    """Closed loop: how many clients ask at once."""
+    """Closed loop: numbers of concurrent clients to test."""
     shares: tuple[float, ...] = (0.5, 0.8)
-    """Open loop: rates, as shares of the most that the closed loop reached."""
+    """Open loop: request rates to test, as shares of the server's capacity (the best rate of the closed loop)."""
     overloads: tuple[float, ...] = (2, 10)
-    """Open loop beyond what the server can do, as multiples of it."""
+    """Overload tests: request rates as multiples of the server's capacity."""
     slo_ms: float = 500
-    """Latency that 99 % of requests must keep for a rate to count as carried."""
+    """Latency limit (SLO) in ms. The goodput test searches the highest rate at which 99 % of requests keep it."""
     seconds: float = 10
-    """Time of one measurement."""
+    """Duration of one measurement, in seconds."""
     repeats: int = 3
-    """How often each is repeated."""
+    """Number of repeats of each measurement."""
     slow_clients: int = 0
-    """How many clients that send or read too slowly to measure beside; 0 leaves it out."""
+    """Number of slow clients during the slow client test (they send or read very slowly). 0 skips the test."""
     soak_s: float = 60
-    """Time of the soak; 0 leaves it out."""
+    """Duration of the soak test (a long test that watches the memory), in seconds. 0 skips the test."""
     search_steps: int = 6
-    """Halvings in the search for the highest rate; 0 leaves it out."""
+    """Steps of the goodput test's binary search. 0 skips the test."""
 
     def __post_init__(self) -> None:
         """Check everything at once."""
         checks = {
-            f"clients is {self.clients}; expected numbers from 1": bool(self.clients) and min(self.clients) >= 1,
-            f"shares is {self.shares}; expected numbers above 0": all(share > 0 for share in self.shares),
+            f"clients is {self.clients}; expected numbers of at least 1": bool(self.clients) and min(self.clients) >= 1,
+            f"shares is {self.shares}; expected numbers greater than 0": all(share > 0 for share in self.shares),
             "sizes is empty; expected at least one": bool(self.sizes),
-            f"overloads is {self.overloads}; expected numbers above 1": all(value > 1 for value in self.overloads),
-            f"slo_ms is {self.slo_ms}; expected above 0": self.slo_ms > 0,
+            f"overloads is {self.overloads}; expected numbers greater than 1": all(
+                value > 1 for value in self.overloads
+            ),
+            f"slo_ms is {self.slo_ms}; expected more than 0": self.slo_ms > 0,
             f"seconds is {self.seconds}; expected at least 1": self.seconds >= 1,
             f"repeats is {self.repeats}; expected at least 1": self.repeats >= 1,
             f"slow_clients is {self.slow_clients}; expected 0 or more": self.slow_clients >= 0,

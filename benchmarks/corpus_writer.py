@@ -48,7 +48,7 @@ def _read_sources(bundle: Path, sources: Path | None) -> list[Image.Image]:
         kinds = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
         paths = sorted(path for path in sources.rglob("*") if path.suffix.lower() in kinds)
     if not paths:
-        raise UsageError(f"{sources} holds no pictures; expected JPEG, PNG, WebP or BMP files")
+        raise UsageError(f"{sources} has no images; expected JPEG, PNG, WebP or BMP files")
     return [decode_image(path.read_bytes()) for path in paths[:PER_SIZE]]
 
 

@@ -50,7 +50,7 @@ def peer(name: str) -> Starter:
     @contextmanager
     def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
         if not PYTHON.exists():
-            raise TargetError(f"{name} needs the peers' environment; make bench-peers makes it")
+            raise TargetError(f"{name} needs the Python environment .venv-peers; create it with: make bench-peers")
         baseline, port, started = PEERS[name], free_ports(1), time.perf_counter()
         log = folder / f"{name}.log"
         process = _spawn(baseline, bundle.resolve(), port, log)
@@ -94,7 +94,7 @@ def _wait_for(base: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
                 return
         time.sleep(0.2)
     said = log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise TargetError(f"the baseline did not start: {' '.join(said) or 'it said nothing'}")
+    raise TargetError(f"the baseline did not start: {' '.join(said) or 'it printed nothing'}")
 
 
 def _end(pid: int) -> None:

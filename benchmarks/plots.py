@@ -39,11 +39,11 @@ def draw_throughput(axes: Axes, rows: Sequence[Row], ceilings: Mapping[str, floa
     for server in dict.fromkeys(row.case.server for row in rows):
         own = [row for row in rows if row.case.server == server]
         axes.plot([clients_of(row) for row in own], [row.images_s for row in own], marker="o", label=server)
-    axes.axhspan(min(ceilings.values()), max(ceilings.values()), color="grey", alpha=0.3, label="in process")
+    axes.axhspan(min(ceilings.values()), max(ceilings.values()), color="grey", alpha=0.3, label="ceiling")
     axes.set(
         xlabel="clients (closed loop)",
         ylabel="images/s",
-        title="Right answers per second",
+        title="Throughput (correct answers)",
         xscale="log",
         ylim=(0, None),
     )
@@ -80,7 +80,7 @@ def draw_outcomes(axes: Axes, rows: Sequence[Row]) -> None:
         axes.barh(names, shares, left=left, color=colour, label=outcome)
         left = [before + share for before, share in zip(left, shares, strict=True)]
     axes.invert_yaxis()
-    axes.set(xlabel="% of requests", title="What became of the requests of open loops")
+    axes.set(xlabel="% of requests", title="Outcomes of the requests in open loop tests")
     axes.legend(ncols=len(colours), loc="upper center", bbox_to_anchor=(0.4, -0.15))
 
 
@@ -93,7 +93,7 @@ def draw_stages(axes: Axes, rows: Sequence[Row]) -> None:
         axes.barh(names, values, left=left, label=stage)
         left = [before + value for before, value in zip(left, values, strict=True)]
     axes.invert_yaxis()
-    axes.set(xlabel="ms, medians", title="Where the time goes inside the server")
+    axes.set(xlabel="median time in ms", title="Time in the stages of the server")
     axes.legend()
 
 

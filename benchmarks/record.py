@@ -49,7 +49,7 @@ def read_record(folder: Path) -> Record:
         return Record(**{**values, "rows": [row_from(row) for row in values["rows"]]})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(
-            f"{folder} is no folder of results ({type(error).__name__}); give one that make bench wrote"
+            f"{folder} is not a folder of results ({type(error).__name__}); expected one that make bench wrote"
         ) from error
 
 

@@ -21,13 +21,13 @@ HEADINGS = (
     "load",
     "input",
     "images/s",
-    "95 % interval",
+    "95 % confidence interval",
     "of ceiling",
     *("p50", "p90", "p95", "p99", "p99.9", "max"),
-    *("right", "wrong", "shed", "timeout", "error"),
-    "processors",
-    "RSS MB",
-    "generator",
+    *("correct", "wrong", "shed", "timeout", "error"),
+    "CPU cores",
+    "memory, MB",
+    "generator's CPU cores",
     "note",
 )
 

@@ -90,15 +90,15 @@ def run_job(job: Job, folder: Path) -> Samples:
     try:
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)
     except subprocess.TimeoutExpired as error:
-        raise TargetError(f"the load generator did not end within {limit:g} s") from error
+        raise TargetError(f"the load generator did not finish within {limit:g} s") from error
     if result.returncode:
         raise TargetError(
-            f"the load generator failed: {(result.stderr.strip().splitlines() or ['it said nothing'])[-1]}"
+            f"the load generator failed: {(result.stderr.strip().splitlines() or ['it printed nothing'])[-1]}"
         )
     with np.load(samples_file) as found:
         samples = Samples(found["rows"], job.seconds, float(found["generator_cpu"]))
     if len(samples.rows) and np.all(samples.rows["outcome"] == Outcome.ERROR):
-        raise TargetError(f"{job.base} answers no request any more; is the server running?")
+        raise TargetError(f"{job.base} does not answer any request; is the server running?")
     return samples
 
 
@@ -139,9 +139,9 @@ def goodput(load: Load, capacity: float) -> Iterator[Row]:
             high, worst = rate, found
     case = load.case("open", "goodput", f"p99 <= {slo:g} ms", MIXED)
     if best:
-        yield load.row(case, [best], f"{low:.1f} requests/s carried, {high:.1f} not")
+        yield load.row(case, [best], f"{low:.1f} requests/s within the SLO, {high:.1f} requests/s not")
     elif load.config.search_steps:
-        yield load.row(case, [worst], f"not even {high:.1f} requests/s carried")
+        yield load.row(case, [worst], f"no rate within the SLO; the lowest tested was {high:.1f} requests/s")
 
 
 def keeps(samples: Samples, slo_ms: float) -> bool:
@@ -164,7 +164,7 @@ def overloads(load: Load, capacity: float) -> Iterator[Row]:
         begin, end = calm[1], calm[1] + storm[1]
         stormy, share = samples.between(begin, end), ""
         if closed.throughput:
-            share = f"; {stormy.throughput / closed.throughput:.0%} of the closed loop just before"
+            share = f"; throughput {stormy.throughput / closed.throughput:.0%} of the closed loop just before"
         took = recovery(samples.between(0, begin), samples.between(end, end + after[1]))
         case = load.case("open", "overload", f"{factor:g} x capacity", SIZED)
         yield load.row(case, [(stormy, watch)], f"recovered after {took}{share}")
@@ -192,8 +192,8 @@ def beside_slow(load: Load, capacity: float) -> Iterator[Row]:
             beside.append(load.open(MIXED, rate))
         lasted += crowd.lasted_s
     times = p99(beside) / p99(alone)
-    gone = f"{len(lasted)} were hung up on, after {max(lasted, default=0):.1f} s at most"
-    note = f"p99 {times:.2f} x that without them; {gone}"
+    gone = f"the server closed {len(lasted)} slow connections, each after at most {max(lasted, default=0):.1f} s"
+    note = f"p99 is {times:.2f} times the p99 without slow clients; {gone}"
     yield load.row(load.case("open", "beside", f"{count:,} slow clients", MIXED), beside, note)
 
 
@@ -207,9 +207,9 @@ def soak(load: Load) -> Iterator[Row]:
     if not load.config.soak_s:
         return
     samples, watch = load.closed(MIXED, load.config.soak_s, SOAK_CLIENTS)
-    note = "memory not known"
+    note = "memory was not measured"
     if watch:
         slope, upper = slope_per_hour(np.array(watch.seconds), np.array(watch.rss_mb))
-        note = f"memory {slope:+.0f} MB/h, 95 % bound {upper:+.0f}"
+        note = f"memory trend {slope:+.0f} MB/h, at most {upper:+.0f} MB/h with 95 % confidence"
     case = load.case("closed", "soak", f"{SOAK_CLIENTS} clients", MIXED)
     yield load.row(case, [(samples, watch)], note)

@@ -61,7 +61,7 @@ class Target:
         if answer.status_code != 200:
             said = answer.text[:200].replace("\n", " ")
             raise TargetError(
-                f"{self.url} answers {answer.status_code}: {said}; check PROTOCOL, and that it serves this bundle"
+                f"{self.url} answers {answer.status_code}: {said}; check PROTOCOL and that it serves this bundle"
             )
         return answer
 
@@ -155,7 +155,7 @@ def free_ports(count: int) -> int:
             for port in range(first, first + count):
                 held.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
-    raise TargetError("there are no free ports on this machine")
+    raise TargetError(f"there are no {count} free ports in a row on this machine; stop other servers")
 
 
 def check_reachable(base: str) -> None:

@@ -23,18 +23,18 @@ from runtime.providers import ProviderName
 
 @dataclass(frozen=True, kw_only=True)
 class SessionBenchmark:
-    """Measure a bundle's session in process."""
+    """Measure the throughput of decoding and of a bundle's session, without a server."""
 
     bundle: Path
-    """The bundle's folder."""
+    """Folder of the bundle."""
     provider: ProviderName = "cpu"
-    """Where to compute."""
+    """Device that runs the model: cpu, or cuda for an NVIDIA GPU."""
     threads: int = 0
-    """Threads of the session; 0 takes all cores."""
+    """Number of threads of the session. 0 uses all cores."""
     batches: tuple[int, ...] = (1, 2, 4, 8)
-    """Batch sizes."""
+    """Batch sizes to measure."""
     seconds: float = 5
-    """Time for each of the three repeats of each line."""
+    """Duration of each of the three repeats, in seconds."""
 
 
 def rate(step: Callable[[], object], images: int, seconds: float) -> float:

@@ -1,5 +1,6 @@
 """A record in, one line for each server out: the table that people look at first."""
 
+import re
 from collections.abc import Sequence
 
 from benchmarks.record import Record
@@ -12,12 +13,12 @@ HEADINGS = (
     "images/s",
     "of ceiling",
     f"times {STOCK}",
-    "p50 of one client, ms",
-    "carried within the SLO, /s",
-    "overloaded: right, /s",
-    "shed",
-    "recovery",
-    "ready, s",
+    "p50 with 1 client, ms",
+    "highest rate within the SLO, /s",
+    "correct under overload, /s",
+    "shed under overload",
+    "recovery time",
+    "cold start, s",
 )
 
 
@@ -50,12 +51,12 @@ def _alone(own: Sequence[Row]) -> list[str]:
 
 
 def _carried(own: Sequence[Row]) -> list[str]:
-    """The rate from a note such as "10.9 requests/s carried, 11.4 not"."""
+    """The rate from a note such as "10.9 requests/s within the SLO, …"; older results say "carried"."""
     notes = [row.note for row in own if row.case.scenario == "goodput"]
     if not notes:
         return ["-"]
-    rate, carried, _ = notes[0].partition(" requests/s carried,")
-    return [rate if carried else "none"]
+    found = re.match(r"([\d.]+) requests/s (within the SLO|carried),", notes[0])
+    return [found[1] if found else "none"]
 
 
 def _overloaded(own: Sequence[Row]) -> list[str]:

@@ -11,17 +11,18 @@ def conclusions(record: Record) -> list[str]:
     rows = record.rows
     servers = list(dict.fromkeys(row.case.server for row in rows))
     sentences = [sentence for server in servers for sentence in of_server(server, rows)]
-    sentences += [f"{name} was not measured to the end: {why}" for name, why in record.failures.items()]
+    sentences += [f"{name} was not measured completely: {why}" for name, why in record.failures.items()]
     if not record.complete and not record.failures:
-        sentences.append("The test was interrupted: what stands here was measured, the rest was not.")
+        sentences.append("The test was interrupted: this report has only the measurements made before that.")
     bound = [row for row in rows if row.generator_bound]
     if bound:
         sentences.append(
-            f"Rows in which the load generator was too slow: {len(bound)}; their rates are no throughput of the server."
+            f"Rows in which the load generator was too slow: {len(bound)}. "
+            "Their rates are limited by the generator and are not the server's throughput."
         )
     unsteady = sum(not row.steady for row in rows if row.case.scenario == "sweep")
     if unsteady:
-        sentences.append(f"{unsteady} rows of the sweep were not steady: rate or latency moved by more than 10 %.")
+        sentences.append(f"{unsteady} rows of the sweep were not steady: rate or latency changed by more than 10 %.")
     return sentences
 
 
@@ -33,17 +34,17 @@ def of_server(server: str, rows: Sequence[Row]) -> list[str]:
     sentences += [of_row(row) for row in own if row.case.scenario in ("goodput", "overload", "soak")]
     wrong = sum(row.wrong for row in own)
     checked = sum(row.ok + row.wrong for row in own)
-    return [*sentences, f"{server} gave {wrong} wrong answers of {checked} that were checked."]
+    return [*sentences, f"{server} gave {wrong} wrong answers of {checked} checked answers."]
 
 
 def of_sweep(best: Row, first: Row) -> str:
     """What a server's best row of the sweep means, beside the first server's."""
     beside = ""
     if best.case.server != first.case.server:
-        beside = f", and {best.images_s / first.images_s:.2f} times what {first.case.server} answers"
+        beside = f", and {best.images_s / first.images_s:.2f} times the throughput of {first.case.server}"
     return (
         f"{best.case.server} answers {best.images_s:.1f} images/s with {best.case.load}, "
-        f"{best.of_ceiling:.0%} of what our code reaches in process{beside}."
+        f"{best.of_ceiling:.0%} of the ceiling (decoding and session without a server){beside}."
     )
 
 
@@ -53,10 +54,10 @@ def of_row(row: Row) -> str:
     if row.case.scenario != "overload":
         return f"{server}, {row.case.scenario}, {load}: {row.note}."
     shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
-    at_most = f" (99 % of them within {row.refused_p99:.0f} ms)" if row.refused_p99 is not None else ""
+    at_most = f" (99 % of the refusals within {row.refused_p99:.0f} ms)" if row.refused_p99 is not None else ""
     return (
-        f"{server} at {load}: {row.images_s:.1f} right answers/s, {shed:.0%} of the requests shed{at_most}, "
-        f"{row.timeout + row.error} unanswered or broken; {row.note}."
+        f"{server} at {load}: {row.images_s:.1f} correct answers/s, {shed:.0%} of the requests shed{at_most}, "
+        f"{row.timeout + row.error} timeouts and errors; {row.note}."
     )
 
 

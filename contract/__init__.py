@@ -1,4 +1,4 @@
-"""What every stage agrees on: images, labels, graph, golden files, errors and manifest. NumPy and Pillow only."""
+"""What all stages share: images, labels, graph, golden files, errors and manifest. Needs only NumPy and Pillow."""
 
 from contract.errors import UsageError, UserError
 from contract.image import ImageError, ImageSpec, decode_image, preprocess, upright_size

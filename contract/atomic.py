@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: a crash or a full disk never leaves half of one behind."""
+"""Atomic file writes: a crash or a full disk never leaves a partial file behind."""
 
 import os
 from collections.abc import Callable
@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place of `path` at once.
+    """Let `write` fill a temporary file in the folder of `path`, then replace `path` with it in one step.
 
-    Order as in LWN's "A way to do atomic writes": write, flush, fsync, rename, fsync the folder.
-    Raises whatever `write` or the disk raises (OSError); `path` then still holds its old bytes.
+    The order is the one in LWN's "A way to do atomic writes": write, flush, fsync, rename, fsync the folder.
+    Raises whatever `write` or the disk (OSError) raises; `path` then still holds its old bytes.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -22,7 +22,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # a full disk does not say on which file it was full
+            error.filename = str(path)  # a "disk full" error does not name the file
         raise
     sync_folder(path.parent)
 
@@ -33,7 +33,7 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames inside `folder` survive a power cut (a no-op where folders can't be opened)."""
+    """Make renames inside `folder` survive a power failure. Does nothing on Windows, where folders can't be opened."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)

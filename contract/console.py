@@ -1,4 +1,4 @@
-"""How a command ends: errors for people become one message on stderr and an exit code."""
+"""How a command ends: an error meant for users becomes one message on standard error and an exit status."""
 
 import sys
 from collections.abc import Callable
@@ -10,9 +10,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 def run_command(command: Callable[[], object]) -> NoReturn:
-    """Run `command` and exit: 0, 1 (failed), 2 (usage), 3 (failed start) or 130 (Ctrl-C).
+    """Run `command` and exit with 0, 1 (failed), 2 (wrong usage), 3 (a server failed to start) or 130 (Ctrl-C).
 
-    With `--debug` anywhere on the command line the stack trace is shown instead.
+    With `--debug` anywhere on the command line, errors show their stack trace instead of the message.
     """
     debug = "--debug" in sys.argv
     if debug:
@@ -29,7 +29,7 @@ def run_command(command: Callable[[], object]) -> NoReturn:
 
 
 def describe(error: UserError | OSError | KeyboardInterrupt) -> tuple[str, int]:
-    """The line to print for `error`, and the exit code."""
+    """The line to print for `error`, and the exit status."""
     if isinstance(error, KeyboardInterrupt):
         return f"stopped. {error}" if str(error) else "stopped.", INTERRUPTED
     if isinstance(error, UserError):

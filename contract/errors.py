@@ -1,26 +1,26 @@
-"""The base of every error whose message is written for the person at the keyboard.
+"""The base class of every error whose message is written for the user.
 
-UserError             exit 1: the message says what was given, what was expected, what to do
-├── UsageError        exit 2: the options contradict each other or are out of range
-├── ImageError        contract/image.py: these bytes are not a picture we can answer for
-├── ManifestError     contract/manifest.py: this folder is not a bundle we can trust
-├── ProviderError     runtime/providers.py: the execution provider asked for is not here
-├── GoldenError       contract/golden.py: this machine does not answer as the trained model did
-├── DataError         training/sources.py: the labelled images can't be trained on as they are
-├── WeightsError      training/weights.py: the weights can't be fetched or don't fit
-├── DivergedError     training/engine.py: the loss is no longer a number
-├── CheckpointError   training/checkpoint.py: the run folder can't be continued or read
+UserError             exit status 1: the message says what was given, what was expected and what to do
+├── UsageError        exit status 2: the options contradict each other or are out of range
+├── ImageError        contract/image.py: the bytes are not an image that can be classified
+├── ManifestError     contract/manifest.py: the folder is not a bundle, or its files have changed
+├── ProviderError     runtime/providers.py: the requested execution provider is not available
+├── GoldenError       contract/golden.py: the golden files give other logits here than in training
+├── DataError         training/sources.py: the labelled images can't be used for training
+├── WeightsError      training/weights.py: the weights can't be downloaded or don't fit
+├── DivergedError     training/engine.py: the loss is no longer a finite number
+├── CheckpointError   training/checkpoint.py: the run folder can't be resumed or read
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 ├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
 ├── ArchiveError      handlers/engines.py: this worker can't run this archive
-├── TargetError       benchmarks/servers.py: the server to measure can't be started or does not answer
+├── TargetError       benchmarks/servers.py: the server under test can't be started or does not answer
 ├── RegressionError   benchmarks/compare.py: the second results are worse than the first
-└── StartError        exit 3: the server, the lean one or TorchServe, could not start
+└── StartError        exit status 3: the server (ours or TorchServe) could not start
 """
 
 
 class UserError(Exception):
-    """A failure the user can mend; its message stands alone, without a stack trace."""
+    """A failure the user can fix. The message must be enough: it is shown without a stack trace."""
 
     exit_code = 1
 
@@ -32,7 +32,7 @@ class UsageError(UserError):
 
     @classmethod
     def raise_for(cls, problems: list[str]) -> None:
-        """Raise one error that lists every problem; do nothing when there is none."""
+        """Raise one error that lists every problem. Does nothing if the list is empty."""
         if problems:
             raise cls("; ".join(problems))
 

@@ -1,6 +1,6 @@
-"""Golden files: real images whose answers are known, replayed on the provider that will really serve.
+"""Golden files: real images with known answers, run again on the execution provider that will serve.
 
-`golden/logits.json` lists them: the file, the SHA-256 of its prepared pixels, and the trained model's logits.
+`golden/logits.json` lists them: the file, the SHA-256 of its preprocessed pixels, and the trained model's logits.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ ATOL = 1e-4
 
 
 class GoldenError(UserError):
-    """The machine does not answer as the trained model did."""
+    """A golden file gives other logits on this machine than the trained model gave."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Golden:
-    """One golden file: its path in the bundle, the SHA-256 of its pixels, the float32 [C] logits it must give."""
+    """One golden file: its path in the bundle, the SHA-256 of its pixels, and the expected logits, float32 [C]."""
 
     file: str
     pixels_sha256: str
@@ -43,21 +43,21 @@ def read_golden(folder: Path) -> list[Golden]:
 
 
 def pixels_sha256(pixels: NDArray[np.uint8]) -> str:
-    """The fingerprint of an image after decoding and resizing."""
+    """The SHA-256 of an image's pixels after decoding and resizing."""
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def disagreement(actual: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """The largest difference as a share of what is tolerated (RTOL, ATOL): up to 1 is agreement."""
+    """The largest difference as a share of the tolerance (ATOL + RTOL * |expected|). Up to 1 counts as equal."""
     tolerated = ATOL + RTOL * np.abs(expected)
     shares = np.abs(actual - expected) / tolerated
     return float(np.max(np.where(np.isfinite(shares), shares, np.inf)))
 
 
 def replay(folder: Path, spec: ImageSpec, logits_of: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> float:
-    """Answer every golden file and compare; returns the largest `disagreement`. Raises `GoldenError`.
+    """Run every golden file through `logits_of` and compare; returns the largest `disagreement`. Raises `GoldenError`.
 
-    `logits_of` takes uint8 [1, H, W, 3] and gives float32 [1, C].
+    `logits_of` takes uint8 [1, H, W, 3] and returns float32 [1, C].
     """
     worst = 0.0
     for golden in read_golden(folder):
@@ -71,8 +71,12 @@ def replay(folder: Path, spec: ImageSpec, logits_of: Callable[[NDArray[np.uint8]
 
 def _explain(golden: Golden, pixels: NDArray[np.uint8], found: float) -> str:
     same = pixels_sha256(pixels) == golden.pixels_sha256
-    cause = "the provider computes differently" if same else "the image is decoded differently (Pillow's version?)"
+    cause = (
+        "the execution provider computes other values from the same pixels"
+        if same
+        else "the image is decoded to other pixels (is another version of Pillow installed?)"
+    )
     return (
-        f"{golden.file} gives logits {found:.3g} times further from the trained model's than tolerated: {cause}; "
+        f"the logits for {golden.file} differ from the trained model's by {found:.3g} times the tolerance: {cause}; "
         "install the pinned requirements, choose another PROVIDER, or export on this machine"
     )

@@ -1,15 +1,15 @@
-"""Image files (bytes) in, the exact pixels the model sees (uint8 [H, W, 3]) out.
+"""Preprocessing: turns an image file (bytes) into the exact pixels the model sees (uint8 [H, W, 3]).
 
-Training's evaluation, calibration, golden files, the TorchServe handler and the HTTP server all call
-`preprocess`: a difference between training and serving has nowhere to be written.
+Evaluation in training, calibration, golden files, the TorchServe handler and our server all call
+`preprocess`, so preprocessing can't differ between training and serving.
 
-The rules, one per kind of picture:
-  rotation   the EXIF orientation is applied; EXIF that can't be read counts as upright
-  grey       repeated into three channels
+The rules for each kind of image:
+  rotation   the EXIF orientation is applied; if the EXIF data can't be read, the image counts as upright
+  grey       repeated in three channels
   16-bit     the high byte is kept (a plain conversion would saturate nearly every pixel)
-  alpha      laid over white, for RGBA, LA, palettes and PNG's tRNS alike
+  alpha      blended with a white background: RGBA, LA, palettes with transparency and PNG's tRNS
   CMYK       converted without its colour profile
-  animation  the first frame counts
+  animation  the first frame is used
 """
 
 import io
@@ -48,7 +48,7 @@ _LYING = {5, 6, 7, 8}
 
 
 class ImageError(UserError):
-    """Bytes that are no picture we can answer for.
+    """Bytes that are not an image that can be classified.
 
     `code` is one of "unreadable_image", "image_too_large", "unsupported_type".
     """
@@ -60,10 +60,10 @@ class ImageError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """How a picture becomes the model's input, `size` px square.
+    """How an image becomes the model's input, a square of `size` px.
 
-    With `fit` "crop" the shorter side is resized to `resize` px and the centre is kept; with "stretch" the whole
-    picture is brought to the square, whatever its proportions: right where what matters may lie at the border.
+    With `fit` "crop", the shorter side is resized to `resize` px and the centre is cropped. With "stretch", the whole
+    image is resized to the square and its aspect ratio is lost: use it if objects can lie at the border.
     """
 
     size: int
@@ -73,7 +73,7 @@ class ImageSpec:
     std: tuple[float, float, float] = IMAGENET_STD
 
     def view(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """The part of a picture that the model sees: left, top, right, bottom, in the picture's pixels."""
+        """The part of an image that the model sees: left, top, right, bottom, in pixels of the image."""
         if self.fit == "stretch":
             return 0, 0, width, height
         side = min(width, height) * self.size / self.resize
@@ -81,21 +81,21 @@ class ImageSpec:
         return left, top, left + side, top + side
 
     def view_shares(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """The same as shares of the picture's width and height."""
+        """The same as shares (0 to 1) of the image's width and height."""
         left, top, right, bottom = self.view(width, height)
         return left / width, top / height, right / width, bottom / height
 
 
 def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
-    """The model's view of an image file: uint8 [size, size, 3], RGB. Raises `ImageError`."""
+    """The pixels of an image file that the model sees: uint8 [size, size, 3], RGB. Raises `ImageError`."""
     return resize(decode_image(data, shorter_side=spec.resize), spec)
 
 
 def decode_image(data: bytes, shorter_side: int | None = None) -> Image.Image:
-    """The picture in an image file, upright, mode RGB.
+    """Decode an image file: upright, mode RGB.
 
-    Given `shorter_side` (px), a JPEG more than twice as large is decoded at 1/2, 1/4 or 1/8 of its size, never
-    to less than twice that side. Size limits are checked on the header, before pixels are allocated.
+    If `shorter_side` (px) is given, a JPEG more than twice as large is decoded at 1/2, 1/4 or 1/8 of its size, but
+    never to less than twice that side. Size limits are checked in the header, before memory is allocated for pixels.
     Raises `ImageError`.
     """
     image = _open(data)
@@ -108,31 +108,31 @@ def decode_image(data: bytes, shorter_side: int | None = None) -> Image.Image:
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
-    """What the model sees of an RGB picture, as uint8 [size, size, 3].
+    """The pixels of an RGB image that the model sees: uint8 [size, size, 3].
 
-    Resizing and cropping are one resampling, so a 1 x 16384 strip costs no more than a photo.
+    Resizing and cropping happen in one resampling step, so a strip of 1 x 16384 px costs no more than a photo.
     """
     square = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=spec.view(*image.size))
     return np.asarray(square)
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an image file's picture once it is upright, read from its header. Raises `ImageError`."""
+    """Width and height of an image file when upright, read from its header. Raises `ImageError`."""
     image = _open(data)
     width, height = image.size
     return (height, width) if _read_orientation(image) in _LYING else (width, height)
 
 
 def _open(data: bytes) -> Image.Image:
-    """The picture with only its header read, once it is known to be of a kind and size we accept."""
+    """Open an image of an accepted format and size; only its header is read. Raises `ImageError`."""
     kind = sniff_format(data)
     if not data:
-        raise ImageError("unreadable_image", "the file is empty; expected a picture")
+        raise ImageError("unreadable_image", "the file is empty; expected an image")
     if kind not in SUPPORTED:
-        given = f"this is {kind}" if kind != "unknown" else "this is no image format we know"
+        given = f"this is {kind}" if kind != "unknown" else "this is not a known image format"
         raise ImageError("unsupported_type", f"{given}; expected JPEG, PNG, WebP or BMP")
     if kind == "PNG" and png_metadata_is_excessive(data):
-        raise ImageError("unreadable_image", "this PNG carries more metadata than any photo; save it anew")
+        raise ImageError("unreadable_image", "this PNG has too much metadata; save it again without its metadata")
     image = _guarded(lambda: Image.open(io.BytesIO(data), formats=(kind,)))
     if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
         raise _too_large(f"{image.width} x {image.height} pixels")
@@ -140,25 +140,25 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _guarded(step: Callable[[], T]) -> T:
-    """Run one step of the decoder; whatever it trips over becomes an `ImageError`."""
+    """Run one step of the decoder; any failure becomes an `ImageError`."""
     try:
         return step()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise _too_large("this many pixels") from error
+        raise _too_large("too many pixels") from error
     # Pillow's parsers raise OSError, ValueError, SyntaxError, struct.error, KeyError … on hostile bytes.
     except Exception as error:
-        raise ImageError("unreadable_image", "the picture is damaged or cut short") from error
+        raise ImageError("unreadable_image", "the image is damaged or truncated; expected a complete file") from error
 
 
 def _too_large(given: str) -> ImageError:
-    limit = f"at most {MAX_PIXELS:,} pixels and {MAX_SIDE:,} on a side"
-    return ImageError("image_too_large", f"the picture has {given}; expected {limit}: make it smaller")
+    limit = f"at most {MAX_PIXELS:,} pixels and at most {MAX_SIDE:,} pixels on each side"
+    return ImageError("image_too_large", f"the image has {given}; expected {limit}: make it smaller")
 
 
 def _read_orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    # Broken EXIF is common in good photos, and every viewer shows those upright.
+    # Good photos often have broken EXIF data, and image viewers show them without rotation.
     except Exception:
         return 1
 
@@ -167,7 +167,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode not in _DIRECT_MODES:
-        raise ImageError("unsupported_type", f"pixels of mode {image.mode}; expected 8- or 16-bit grey or colour")
+        raise ImageError(
+            "unsupported_type", f"the image's pixel mode is {image.mode}; expected 8-bit or 16-bit grey or colour"
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, _WHITE), image)

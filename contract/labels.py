@@ -1,4 +1,4 @@
-"""Class indices and probabilities in, named answers out."""
+"""Turns class indices and probabilities into predictions with labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 TORCHSERVE_TOP_K = 5
-"""How many classes TorchServe's image classifier names, and so every route of that form."""
+"""How many classes TorchServe's image classifier returns, and so every route with answers in its format."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassLabel:
-    """A class: its folder's name, and the name shown to people, in any language."""
+    """A class: its label (the folder's name) and its display name (shown to people, in any language)."""
 
     label: str
     display_name: str
@@ -20,7 +20,7 @@ class ClassLabel:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One line of an answer."""
+    """One class of an answer, with its probability (0 to 1)."""
 
     index: int
     label: str
@@ -29,9 +29,9 @@ class Prediction:
 
 
 def top_k(probabilities: NDArray[np.float32], classes: tuple[ClassLabel, ...], k: int) -> list[Prediction]:
-    """The `k` most probable classes (all, where there are fewer), best first; `probabilities` is float32 [C].
+    """The `k` most probable classes, best first (all if there are fewer than `k`). `probabilities` is float32 [C].
 
-    Equal probabilities keep the order of the classes, so an answer never depends on the sorting algorithm.
+    Classes with equal probabilities keep their order, so an answer never depends on the sorting algorithm.
     """
     best = np.argsort(-probabilities, kind="stable")[:k]
     return [
@@ -46,5 +46,5 @@ def top_k(probabilities: NDArray[np.float32], classes: tuple[ClassLabel, ...], k
 
 
 def by_label(predictions: Sequence[Prediction]) -> dict[str, float]:
-    """TorchServe's form of an answer: label -> probability, best first."""
+    """An answer in TorchServe's format: label -> probability, best first."""
     return {prediction.label: prediction.probability for prediction in predictions}

@@ -1,6 +1,6 @@
-"""The bundle's manifest: what a server needs to know about the model, and the hashes that prove it is that model.
+"""The bundle's manifest: what a server needs to know about the model, and the hashes of the bundle's files.
 
-`manifest.json` is written last and atomically: a folder without it is not a bundle.
+`manifest.json` is written last and atomically, so a folder without it is not a bundle.
 """
 
 import hashlib
@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from contract.errors import UserError
 from contract.image import ImageSpec
 from contract.labels import ClassLabel
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+# The entries that each format added to the one before; a manifest of an older format lacks those of the newer ones.
+ADDED = {2: {"exported_at"}}
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
 TORCHSCRIPT_FILE = "model.pt"
 LABELS_FILE = "index_to_name.json"
 GOLDEN_LOGITS_FILE = "golden/logits.json"
-# A name is a folder and a part of a URL: it must not be able to leave either.
+# A name becomes a folder and a part of a URL, so it must not contain anything that leads out of them (such as "/").
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -32,7 +35,7 @@ class ManifestError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything the bundle says of itself. `files` maps each file's path in the bundle to its SHA-256."""
+    """The description of a bundle. `files` maps each file's path in the bundle to its SHA-256."""
 
     name: str
     version: str
@@ -47,11 +50,12 @@ class Manifest:
     versions: dict[str, str]
     training: dict[str, Any]
     data_fingerprint: str
+    exported_at: datetime | None  # with its time zone; None before format 2
     format_version: int = field(default=FORMAT_VERSION)
 
     def write(self, folder: Path) -> None:
-        """Turn `folder` into a bundle."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        """Write the manifest, which turns `folder` into a bundle."""
+        text = json.dumps(asdict(self), ensure_ascii=False, indent=2, default=datetime.isoformat)
         write_text_atomically(folder / MANIFEST_FILE, text + "\n")
 
     @classmethod
@@ -72,38 +76,51 @@ class Manifest:
     def from_dict(cls, values: Any, source: Path) -> "Manifest":
         """The manifest in a decoded JSON value; `source` names the file in errors."""
         _check_shape(values, source, {entry.name for entry in fields(cls)})
+        exported_at = values.get("exported_at")
         try:
             image = values["image"]
             typed = {
                 "classes": tuple(ClassLabel(**entry) for entry in values["classes"]),
                 "image": ImageSpec(**{**image, "mean": tuple(image["mean"]), "std": tuple(image["std"])}),
+                "exported_at": _time(exported_at) if exported_at is not None else None,
             }
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, ValueError) as error:
             raise ManifestError(f"{source} has a malformed entry ({error}); export the bundle again") from error
         return cls(**{**values, **typed})
 
     def verify_files(self, folder: Path) -> None:
-        """Compare every file with its hash; raise one `ManifestError` that lists all that are missing or changed."""
+        """Compare every file with its hash. Raises one `ManifestError` that lists all missing and changed files."""
         problems = [
             f"{name} is {'changed' if (folder / name).is_file() else 'missing'}"
             for name, expected in self.files.items()
             if not (folder / name).is_file() or sha256_of(folder / name) != expected
         ]
         if problems:
-            raise ManifestError(f"{folder} is not what was validated: {', '.join(problems)}; export it again")
+            raise ManifestError(
+                f"{folder} differs from the bundle that was exported: {', '.join(problems)}; export it again"
+            )
 
 
 def _check_shape(values: Any, source: Path, expected: set[str]) -> None:
     if not isinstance(values, Mapping):
-        raise ManifestError(f"{source} holds no JSON object; export the bundle again")
+        raise ManifestError(f"{source} is not a JSON object; export the bundle again")
     version = values.get("format_version")
-    if version != FORMAT_VERSION:
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ManifestError(
-            f"{source} has format version {version}, this program reads {FORMAT_VERSION}; export the bundle again"
+            f"{source} has format version {version}; expected 1 to {FORMAT_VERSION}: "
+            "export the bundle again, or update this program if a newer one exported it"
         )
-    if set(values) != expected:
-        wrong = ", ".join(sorted(set(values) ^ expected))
+    later = {entry for added_in, entries in ADDED.items() if added_in > version for entry in entries}
+    if set(values) != expected - later:
+        wrong = ", ".join(sorted(set(values) ^ (expected - later)))
         raise ManifestError(f"{source} has missing or unknown entries: {wrong}; export the bundle again")
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"exported_at {text} has no time zone")
+    return time
 
 
 def sha256_of(path: Path) -> str:

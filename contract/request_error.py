@@ -1,4 +1,4 @@
-"""A request that can't be answered, in the one form that both servers give it: `{"error": {"code", "message"}}`."""
+"""A request that can't be answered. Both servers send the same error body: `{"error": {"code", "message"}}`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ IMAGE_STATUS = {"unreadable_image": 400, "image_too_large": 413, "unsupported_ty
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorDetail:
-    """What went wrong: a code for programs, a message for people."""
+    """What went wrong: `code` is for programs, `message` is for people."""
 
     code: str
     message: str
@@ -18,7 +18,7 @@ class ErrorDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorBody:
-    """The body of every answer that is an error."""
+    """The body of every error response."""
 
     error: ErrorDetail
 
@@ -32,15 +32,15 @@ class RequestError(Exception):
 
     @classmethod
     def from_image_error(cls, error: ImageError) -> "RequestError":
-        """What a picture that can't be read means for the request."""
+        """The error for a request whose image can't be read."""
         return cls(IMAGE_STATUS[error.code], error.code, str(error))
 
     @property
     def body(self) -> ErrorBody:
-        """The error form."""
+        """The response body."""
         return error_body(self.code, self.message)
 
 
 def error_body(code: str, message: str) -> ErrorBody:
-    """The error form."""
+    """The response body for an error."""
     return ErrorBody(error=ErrorDetail(code=code, message=message))

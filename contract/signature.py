@@ -1,4 +1,4 @@
-"""Which kind of file some bytes are, told from their first bytes and before any decoder runs."""
+"""Detects a file's format from its first bytes, before any decoder runs."""
 
 import struct
 
@@ -37,9 +37,9 @@ def sniff_format(data: bytes) -> str:
 
 
 def png_metadata_is_excessive(data: bytes) -> bool:
-    """Whether a PNG carries so many or such large text chunks that reading them is the attack.
+    """Whether a PNG has so much metadata that reading it would slow the server down, as in a denial-of-service attack.
 
-    Pillow parses every ancillary chunk: two million empty ones cost it seconds.
+    Pillow parses every ancillary chunk: two million empty chunks take it seconds.
     """
     offset, chunks, size = len(PNG_MAGIC), 0, 0
     while offset + 8 <= len(data):

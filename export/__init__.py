@@ -1,1 +1,1 @@
-"""runs/<run>/ -> runs/<run>/bundle/: the deployable graphs, and the proof that they equal the trained model."""
+"""runs/<run>/ -> runs/<run>/bundle/: exports the graphs and proves that they answer like the trained model."""

@@ -5,7 +5,7 @@ from contract.console import run_command
 
 def main() -> None:
     """Read the command line and export."""
-    # torch takes seconds to import, and Ctrl-C must end in one line then too.
+    # Imported here because torch takes seconds to import, and Ctrl-C during the import must also end in one line.
     import tyro
 
     from export.config import ExportConfig

@@ -1,4 +1,4 @@
-"""runs/<run>/bundle/ -> model_archive/<name>.mar: what TorchServe needs, all of it and nothing else, in one file."""
+"""runs/<run>/bundle/ -> model_archive/<name>.mar: one file with exactly what TorchServe needs."""
 
 import json
 import os
@@ -26,11 +26,11 @@ HANDLER = "image_handler.py"
 SETTINGS = "model-config.yaml"
 MODEL_FILES = {"torchscript": TORCHSCRIPT_FILE, "onnx": ONNX_FILE}
 PACKAGES = {"torchscript": ("contract", "handlers"), "onnx": ("contract", "handlers", "runtime")}
-# The entry point lies at the archive's root; starting TorchServe is not a worker's business.
+# The handler file lies at the archive's root instead. Workers don't need the launcher, which starts TorchServe.
 LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "launcher")
 LEFT_OUT_FOR = {"torchscript": ("onnx.py",), "onnx": ("torchscript.py",)}
 ARCHIVER_MANIFEST = "MAR-INF/MANIFEST.json"
-DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file can name
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date in the zip format
 READABLE = 0o644 << 16
 
 
@@ -43,17 +43,17 @@ class ArchiveConfig:
     """Pack a bundle for TorchServe."""
 
     bundle: Path
-    """The bundle's folder."""
+    """Folder of the bundle."""
     engine: Engine = "torchscript"
-    """What runs the model in TorchServe's workers."""
+    """Engine that runs the model in TorchServe's workers."""
     store: Path = Path("model_archive")
-    """Folder that takes the archive."""
+    """Folder for the archive."""
     settings: Path = ROOT / "handlers" / SETTINGS
-    """Workers, threads and batches."""
+    """YAML file with the number of workers and threads and the batch size."""
 
 
 class Folders:
-    """Where an archive is made: what will be packed, the archiver's own workplace, and the result."""
+    """The folders used for packing: `stage` for the input, `work` for the archiver's files, `out` for the result."""
 
     def __init__(self, root: Path) -> None:
         self.stage, self.work, self.out = root / "stage", root / "work", root / "out"
@@ -62,9 +62,9 @@ class Folders:
 
 
 def archive(config: ArchiveConfig) -> Path:
-    """Pack the bundle into `store/<name>.mar` and return that path; the same bundle always gives the same bytes.
+    """Pack the bundle into `store/<name>.mar` and return that path. The same bundle always gives the same bytes.
 
-    Raises `ManifestError` for a folder that is not a verified bundle.
+    Raises `ManifestError` if the folder is not a bundle or its files have changed, and `ArchiverError`.
     """
     manifest = Manifest.read(config.bundle)
     manifest.verify_files(config.bundle)
@@ -82,14 +82,17 @@ def archive(config: ArchiveConfig) -> Path:
 
 
 def check_settings(path: Path, manifest: Manifest) -> None:
-    """Refuse batches that parity was not proven for. Raises `ArchiverError`."""
+    """Check that the batch size is not larger than the largest one with proven parity. Raises `ArchiverError`."""
     batch = yaml.safe_load(path.read_text(encoding="utf-8")).get("batchSize", 1)
     if batch > manifest.max_batch:
-        raise ArchiverError(f"{path} has batchSize {batch}; parity of this bundle is proven up to {manifest.max_batch}")
+        raise ArchiverError(
+            f"{path} has batchSize {batch}; expected at most {manifest.max_batch}, "
+            "up to which the parity of this bundle is proven: lower it, or export with a larger --max-batch"
+        )
 
 
 def lay_out(config: ArchiveConfig, manifest: Manifest, stage: Path) -> None:
-    """Fill `stage` with what goes to the archive's root beside model and handler."""
+    """Fill `stage` with the files for the archive's root, except the model and the handler."""
     other = MODEL_FILES["onnx" if config.engine == "torchscript" else "torchscript"]
     files = {name: digest for name, digest in manifest.files.items() if name != other}
     for name in files:
@@ -103,7 +106,7 @@ def lay_out(config: ArchiveConfig, manifest: Manifest, stage: Path) -> None:
 
 
 def pack(config: ArchiveConfig, manifest: Manifest, folders: Folders) -> Path:
-    """Run torch-model-archiver; returns the archive it made. Raises `ArchiverError`."""
+    """Run torch-model-archiver and return the path of the archive. Raises `ArchiverError`."""
     options = {
         "model-name": manifest.name,
         "version": manifest.version,
@@ -112,11 +115,11 @@ def pack(config: ArchiveConfig, manifest: Manifest, folders: Folders) -> Path:
         "extra-files": folders.stage,
         "config-file": config.settings,
         "export-path": folders.out,
-        # Weights hardly shrink, and bytes that were not compressed don't depend on zlib's version.
+        # No compression: weights hardly shrink, and the bytes of the archive don't depend on zlib's version.
         "archive-format": "zip-store",
     }
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    # The archiver empties $TMPDIR/<name> before it starts: in a folder of its own nothing of anybody's lies there.
+    # The archiver empties $TMPDIR/<name> before it starts, so it gets a TMPDIR of its own.
     environment = {**os.environ, "TMPDIR": str(folders.work)}
     command = [sys.executable, "-m", "model_archiver.model_packaging", *arguments]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -126,7 +129,7 @@ def pack(config: ArchiveConfig, manifest: Manifest, folders: Folders) -> Path:
 
 
 def write_reproducibly(packed: Path, file: BinaryIO) -> None:
-    """The same archive without its dates: entries sorted, times fixed, and the archiver's own date left out."""
+    """Copy the archive without its dates: entries are sorted, times are fixed, and the archiver's date is removed."""
     with zipfile.ZipFile(packed) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as target:
         for name in sorted(source.namelist()):
             data = source.read(name)

@@ -1,4 +1,4 @@
-"""The artifacts under proof, behind one face: pixels in, `Outputs` out."""
+"""The models to compare, with one interface: pixels in, `Outputs` out."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,20 +16,20 @@ from training.model import Classifier
 
 
 class Candidate(Protocol):
-    """Something that answers for uint8 [N, H, W, 3] pixels."""
+    """A model that takes uint8 [N, H, W, 3] pixels."""
 
     @property
     def name(self) -> str:
-        """What the parity table calls it."""
+        """Its name in the parity table."""
         ...
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answer for a batch."""
+        """Run a batch."""
         ...
 
 
 class Eager:
-    """The trained model itself, with probabilities and maps computed apart from the exported module."""
+    """The trained model itself. Probabilities and maps are computed here, independently of the exported module."""
 
     name = "eager"
 
@@ -38,7 +38,7 @@ class Eager:
 
     @torch.inference_mode()
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answer for a batch."""
+        """Run a batch."""
         images = torch.from_numpy(images_nhwc.copy())
         logits = self.classifier(images).numpy()
         scaled = np.exp((logits - logits.max(axis=1, keepdims=True)) / self.temperature)
@@ -49,31 +49,31 @@ class Eager:
 
 @dataclass(frozen=True)
 class TorchScript:
-    """`model.pt`, as TorchServe will load it."""
+    """`model.pt`, loaded as TorchServe loads it."""
 
     module: torch.jit.ScriptModule
     name: str = "torchscript cpu"
 
     @torch.inference_mode()
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answer for a batch."""
+        """Run a batch."""
         return Outputs(*(output.numpy() for output in self.module(torch.from_numpy(images_nhwc.copy()))))
 
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """`model.onnx` on a provider, with the options that serve."""
+    """`model.onnx` on an execution provider, with the options used for serving."""
 
     session: Session
     name: str = "onnxruntime cpu"
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answer for a batch."""
+        """Run a batch."""
         return self.session.run(images_nhwc)
 
 
 def open_candidates(folder: Path) -> list[Candidate]:
-    """Every artifact in `folder`, read back from disk."""
+    """Every exported model in `folder`, loaded from disk."""
     return [
         TorchScript(load_torchscript(folder / TORCHSCRIPT_FILE)),
         OnnxRuntime(Session((folder / ONNX_FILE).read_bytes())),

@@ -1,4 +1,4 @@
-"""What to export, and how."""
+"""The options of `python -m export`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +9,19 @@ from contract.manifest import NAME_PATTERN
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """Turn a trained run into a bundle that servers can open."""
+    """Export a trained run as a bundle that servers can load."""
 
     run: str
     """Name of the run."""
     runs: Path = Path("runs")
-    """Folder that holds all runs."""
+    """Folder that contains all runs."""
     version: str = ""
-    """The model's version in every answer; by default the first 8 digits of its weights' SHA-256."""
+    """The model's version, shown in every answer. Default: the first 8 digits of the SHA-256 of its weights."""
     max_batch: int = 32
-    """Largest batch a server may run; parity is proven up to it."""
+    """Largest batch that a server may run. Parity is proven up to this size."""
 
     def __post_init__(self) -> None:
-        """Check everything at once."""
+        """Check all options. Raises one `UsageError` that lists every problem."""
         checks = {
             f"version is {self.version!r}; expected up to 64 of letters, digits, . _ -": not self.version
             or bool(NAME_PATTERN.fullmatch(self.version)),

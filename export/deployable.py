@@ -1,4 +1,4 @@
-"""The module that is exported: pixels in, everything a server answers with out."""
+"""The PyTorch module that is exported: pixels in, all outputs that servers need out."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ class Deployable(nn.Module):
     """uint8 [N, H, W, 3] RGB -> (logits [N, C], probabilities [N, C], activation_map [N, C, h, w]), all float32.
 
     Probabilities are softmax(logits / temperature). The activation map (Zhou et al. 2016, arXiv 1512.04150) is the
-    last layer applied at every place of the feature map: its mean plus the bias is the logit.
+    last layer, applied at every position of the feature map: its mean plus the bias is the logit.
     """
 
     def __init__(self, classifier: Classifier, temperature: float) -> None:
@@ -18,7 +18,7 @@ class Deployable(nn.Module):
         self.classifier, self.temperature = classifier, temperature
 
     def forward(self, images_nhwc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Answer for a batch."""
+        """Run a batch."""
         features = self.classifier.features(images_nhwc)
         logits = self.classifier.head(features)
         probabilities = torch.softmax(logits / self.temperature, dim=1)

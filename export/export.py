@@ -1,4 +1,7 @@
-"""The path of an export: the best epoch of a run -> graphs -> proof -> manifest -> bundle, or no bundle at all."""
+"""The steps of an export: best epoch of a run -> graphs -> parity checks -> manifest -> bundle.
+
+If a step fails, no bundle is written.
+"""
 
 import json
 import platform
@@ -7,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,7 +31,7 @@ from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
 from training.checkpoint import BEST, TrainedModel, load_best
 from training.device import make_deterministic
-from training.run import read_config, read_results
+from training.run import check_files, hold_run, read_config, read_results
 
 BUNDLE = "bundle"
 STAGE_PREFIX = ".bundle-"
@@ -36,7 +40,7 @@ VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "pillo
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What training left: the best model, its figures, its settings, and what it answered on validation."""
+    """The results of training: the best model, its metrics, its settings, and its logits on the validation split."""
 
     trained: TrainedModel
     results: dict[str, Any]
@@ -45,25 +49,31 @@ class Run:
 
     @property
     def temperature(self) -> float:
-        """The temperature fitted on validation."""
+        """The temperature that was fitted on the validation split."""
         return float(self.results["temperature"])
 
 
 def read_run(folder: Path) -> Run:
     """Open a finished run. Raises `UserError`."""
     settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
+    check_files(folder, results)
     return Run(trained=trained, results=results, settings=settings, validation=read_validation(folder, trained.classes))
 
 
 def export(config: ExportConfig) -> Path:
-    """Export the run, prove it, and put the bundle in place; returns its folder. Raises `ParityError`."""
+    """Export the run, check its parity, and put the bundle in place; returns its folder. Raises `ParityError`."""
     make_deterministic(0)
-    run = read_run(config.folder)
+    read_config(config.folder)  # for a run that is not there, no lock is left behind
+    with hold_run(config.folder):
+        return _export(config, read_run(config.folder))
+
+
+def _export(config: ExportConfig, run: Run) -> Path:
     bundle = config.folder / BUNDLE
     with _staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")
         files = write_artifacts(run, config.max_batch, stage)
-        print_step(f"Proving them on {len(run.validation.examples)} validation images")
+        print_step(f"Checking their parity with the trained model on {len(run.validation.examples)} validation images")
         checks = prove(run, config.max_batch, stage)
         describe(config, run, files, checks, stage).write(stage)
     print_checks(checks)
@@ -90,7 +100,7 @@ def write_labels(labels: list[str], path: Path) -> None:
 
 
 def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
-    """Every parity check, on the files as they lie in `stage`. Raises `ParityError`."""
+    """Run every parity check on the files in `stage`. Raises `ParityError`."""
     table: dict[str, str] = json.loads((stage / LABELS_FILE).read_text(encoding="utf-8"))
     names = check_names([table[str(index)] for index in range(len(table))], run.validation)
     if not names.passed:
@@ -101,7 +111,7 @@ def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
 
 
 def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Check], stage: Path) -> Manifest:
-    """What the bundle says of itself; once it is written, the folder is a bundle."""
+    """The bundle's manifest. Once it is written, the folder is a bundle."""
     weights = sha256_of(config.folder / "checkpoints" / BEST)
     return Manifest(
         name=config.run,
@@ -117,13 +127,14 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         training={**run.settings, "best_epoch": run.trained.epoch, "weights_sha256": weights},
         data_fingerprint=run.settings["data_fingerprint"],
+        exported_at=datetime.now(UTC),
     )
 
 
 @contextmanager
 def _staged(bundle: Path) -> Iterator[Path]:
-    """A folder that becomes `bundle` if all goes well and vanishes if not; the old bundle stands until then."""
-    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # by an export that was killed
+    """A temporary folder that replaces the old `bundle` on success and is removed on failure."""
+    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # left behind by an export that was killed
         shutil.rmtree(abandoned)
     with tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=bundle.parent) as temporary:
         stage = Path(temporary) / BUNDLE

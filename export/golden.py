@@ -1,4 +1,4 @@
-"""Validation images in, `golden/` out: image files as bytes, with the trained model's answers."""
+"""Writes `golden/`: copies of some validation images, with the trained model's logits."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from training.model import Classifier
 
 COUNT = 8
 MAX_CLASSES = 32
-# A server answers them all at every start, so a 20 MB photograph is not taken while there are others.
+# A server runs all golden files at every start, so large files are chosen only if there are no others.
 PREFERRED_BYTES = 1 << 20
 
 
@@ -36,7 +36,7 @@ def write_golden(classifier: Classifier, examples: Sequence[Example], spec: Imag
 
 
 def choose(examples: Sequence[Example]) -> list[Example]:
-    """One image of each class (of the first 32), then more, until there are 8; small files first."""
+    """One image of each of the first 32 classes, then more images until there are 8. Small files come first."""
     ranked = sorted(examples, key=lambda example: example.path.stat().st_size > PREFERRED_BYTES)
     firsts = {example.target: example for example in reversed(ranked) if example.target < MAX_CLASSES}
     chosen = [firsts[target] for target in sorted(firsts)]

@@ -1,4 +1,4 @@
-"""The deployable module in, `model.onnx` (one file, free batch) out."""
+"""Exports the deployable module as `model.onnx` (one file, any batch size)."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ OPSET = 18
 
 
 def write_onnx(module: Deployable, example: Tensor, max_batch: int, path: Path) -> None:
-    """Export `module`; `example` is uint8 [N >= 2, H, W, 3], as a batch of 1 would be baked in (pytorch #157621)."""
+    """Export `module`. `example` is uint8 [N >= 2, H, W, 3]; a batch of 1 would become constant (pytorch #157621)."""
     with _quiet():
         program = torch.onnx.export(
             module,
@@ -39,7 +39,7 @@ def write_onnx(module: Deployable, example: Tensor, max_batch: int, path: Path) 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter prints its stages and warns of its own internals; none of it is for our users."""
+    """Hide what the exporter prints: its progress and warnings about its internals don't help users."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

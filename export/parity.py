@@ -1,8 +1,8 @@
-"""The proof that exported graphs answer as the trained model did: three levels, all failures in one error.
+"""Parity checks: exported graphs must answer like the trained model. One error reports all failures of three levels.
 
-tensor     the same pixels give the same outputs: names, types, shapes, values; real images and noise, five batch sizes
-bytes      golden image files, through decoding, resizing and graph, give the trained model's logits
-decisions  over the validation split, the logits training recorded, the same class, under the same name
+tensor     the same pixels give the same outputs (number, types, shapes, values): images and noise, five batch sizes
+bytes      golden image files, decoded, resized and run through the graph, give the trained model's logits
+decisions  on the validation split: the logits recorded in training, the same classes, the same labels
 """
 
 from collections.abc import Callable, Sequence
@@ -41,12 +41,12 @@ class Check:
         return not self.problem
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for the manifest."""
+        """The check as a dictionary for the manifest."""
         return {**asdict(self), "rtol": RTOL, "atol": ATOL}
 
 
 class ParityError(UserError):
-    """An exported graph disagrees with the trained model; `checks` holds the whole table."""
+    """An exported graph disagrees with the trained model. `checks` has the results of all checks."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         self.checks = checks
@@ -59,7 +59,7 @@ class ParityError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What the candidates are held against: the staged bundle's folder and the validation split."""
+    """What the candidates are compared with: the staged bundle's folder and the validation split."""
 
     folder: Path
     validation: Validation
@@ -69,7 +69,7 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """Pixels, and the outputs the trained model gives for them."""
+    """Pixels, and the trained model's outputs for them."""
 
     kind: str
     pixels: NDArray[np.uint8]
@@ -77,7 +77,7 @@ class Probe:
 
 
 def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: Proof) -> list[Check]:
-    """Run every check. Raises `ParityError` if any fails."""
+    """Run all checks. Raises one `ParityError` if any of them fails."""
     probes = make_probes(reference, proof)
     checks = [check for candidate in candidates for check in check_tensors(candidate, probes)]
     for candidate in (reference, *candidates):
@@ -89,7 +89,7 @@ def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: P
 
 
 def make_probes(reference: Candidate, proof: Proof) -> list[Probe]:
-    """Real images and noise, as many as the largest batch holds."""
+    """Real images and noise, `max_batch` of each."""
     count = proof.max_batch
     images = prepare(proof.validation.examples[:count], proof.spec)
     images = images[np.arange(count) % len(images)]
@@ -99,7 +99,7 @@ def make_probes(reference: Candidate, proof: Proof) -> list[Probe]:
 
 
 def check_tensors(candidate: Candidate, probes: Sequence[Probe]) -> list[Check]:
-    """Level 1: every probe in batches of 1, 2, 3, 8 and the largest."""
+    """Level 1: every probe in batches of 1, 2, 3, 8 and the largest size."""
     return [
         _guarded(
             "tensor",
@@ -114,7 +114,7 @@ def check_tensors(candidate: Candidate, probes: Sequence[Probe]) -> list[Check]:
 
 
 def check_golden(candidate: Candidate, proof: Proof) -> Check:
-    """Level 2: every golden file, from its bytes."""
+    """Level 2: every golden file, starting from its bytes."""
     golden = read_golden(proof.folder)
     pixels = np.stack([preprocess((proof.folder / entry.file).read_bytes(), proof.spec) for entry in golden])
     expected = np.stack([entry.logits for entry in golden])
@@ -124,41 +124,41 @@ def check_golden(candidate: Candidate, proof: Proof) -> Check:
 
 
 def check_decisions(candidate: Candidate, proof: Proof) -> Check:
-    """Level 3: the validation split against the logits that training recorded."""
+    """Level 3: the validation split, compared with the logits that training recorded."""
     validation, what = proof.validation, "validation"
     try:
         logits = np.concatenate(
             [candidate.run(pixels).logits for pixels in validation.batches(proof.spec, DECISION_BATCH)]
         )
-    except Exception as error:  # whatever the runtime raises is the finding
+    except Exception as error:  # any error of the runtime is a failed check, not a crash
         return _failed("decisions", candidate, what, error)
-    alike = int((logits.argmax(axis=1) == validation.logits.argmax(axis=1)).sum())
-    what = f"{what}, {alike}/{len(logits)} alike"
+    same = int((logits.argmax(axis=1) == validation.logits.argmax(axis=1)).sum())
+    what = f"{what}, {same}/{len(logits)} same class"
     check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     flips = describe_flips(logits, validation)
     if not flips:
         return check
-    return replace(check, problem=f"{len(flips)} answers changed: {'; '.join(flips[:SHOWN_FLIPS])}")
+    return replace(check, problem=f"{len(flips)} predicted classes changed: {'; '.join(flips[:SHOWN_FLIPS])}")
 
 
 def describe_flips(logits: NDArray[np.float32], validation: Validation) -> list[str]:
-    """Every changed answer with the trained model's lead of its first over its second class.
+    """Every image whose predicted class changed, with the margin between the trained model's two best logits.
 
-    A lead below twice the tolerance is a tie, which either side may break.
+    If the margin is below twice the tolerance, it is a tie and either class is accepted.
     """
     flipped = logits.argmax(axis=1) != validation.logits.argmax(axis=1)
     second, first = np.sort(validation.logits, axis=1)[:, -2:].T
     decided = first - second > 2 * (ATOL + RTOL * np.abs(first))
     return [
-        f"{validation.examples[i].path} (lead {first[i] - second[i]:.3g})" for i in np.flatnonzero(flipped & decided)
+        f"{validation.examples[i].path} (margin {first[i] - second[i]:.3g})" for i in np.flatnonzero(flipped & decided)
     ]
 
 
 def check_names(names: Sequence[str], validation: Validation) -> Check:
-    """Level 3, labels: the bundle's name for each class index is the name its validation images carry."""
+    """Level 3, labels: the bundle's label for each class index is the label of its validation images."""
     wrong = sorted(
         {
-            f"index {target} is {names[target]}, its images are {label}"
+            f"index {target} has the label {names[target]}, but its images have the label {label}"
             for example, target in zip(validation.examples, validation.targets, strict=True)
             if names[target] != (label := validation.labels[example.target])
         }
@@ -182,12 +182,12 @@ def _guarded(
 ) -> Check:
     try:
         return _compare(level, candidate, what, run(), expected)
-    except Exception as error:  # a graph that can't run this batch is a finding, not a crash
+    except Exception as error:  # a graph that can't run this batch is a failed check, not a crash
         return _failed(level, candidate, what, error)
 
 
 def _failed(level: str, candidate: Candidate, what: str, error: Exception) -> Check:
-    problem = f"does not run ({str(error).strip().splitlines()[0][:200]})"
+    problem = f"it does not run: {str(error).strip().splitlines()[0][:200]}"
     return Check(
         level=level, candidate=candidate.name, what=what, disagreement=np.inf, max_abs_diff=np.inf, problem=problem
     )
@@ -200,7 +200,7 @@ def _compare(
     actual: Sequence[NDArray[np.float32]],
     expected: Sequence[NDArray[np.float32]],
 ) -> Check:
-    """Number, then types, then shapes, then values of the outputs."""
+    """Compare the outputs: their number, types, shapes and values."""
     names = Outputs._fields[: len(expected)]
     problems, worst, largest = [], 0.0, 0.0
     if len(actual) != len(expected):
@@ -212,7 +212,7 @@ def _compare(
         share, difference = disagreement(found, wanted), float(np.max(np.abs(found - wanted)))
         worst, largest = max(worst, share), max(largest, difference)
         if share > 1:
-            problems.append(f"{name} differs by {difference:.3g}, {share:.3g} times what is tolerated")
+            problems.append(f"{name} differs by {difference:.3g}, which is {share:.3g} times the tolerance")
     return Check(
         level=level,
         candidate=candidate.name,

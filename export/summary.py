@@ -1,4 +1,4 @@
-"""The last screen of an export: the parity table, what was made, and what to type next."""
+"""Prints the progress and the result of an export: the parity table, the bundle's files, and the next commands."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,16 +14,16 @@ console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def print_step(what: str) -> None:
-    """Say what takes the next while."""
+    """Announce a step that takes a while."""
     console.print(f"{what} …")
 
 
 def print_checks(checks: Sequence[Check]) -> None:
-    """The parity table; every line of it passed, or there would be no bundle."""
+    """Print the parity table. All checks in it passed; otherwise `ParityError` was raised before."""
     table = Table(box=None, pad_edge=False, title=f"Parity with the trained model (rtol {RTOL:g}, atol {ATOL:g})")
-    for name in ("level", "what answers", "on"):
+    for name in ("level", "model", "input"):
         table.add_column(name)
-    for name in ("max diff", "of limit"):
+    for name in ("max difference", "of tolerance"):
         table.add_column(name, justify="right")
     for check in checks:
         table.add_row(
@@ -33,7 +33,7 @@ def print_checks(checks: Sequence[Check]) -> None:
 
 
 def print_bundle(bundle: Path, manifest: Manifest) -> None:
-    """What was made and what can be done with it."""
+    """Print the bundle's files and the next commands."""
     console.print(f"\nExported {manifest.architecture} as {manifest.name}, version {manifest.version}, to {bundle}")
     for name in manifest.files:
         if not name.startswith("golden/"):

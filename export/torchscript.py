@@ -1,4 +1,4 @@
-"""The deployable module in, `model.pt` (TorchScript) out."""
+"""Exports the deployable module as `model.pt` (TorchScript)."""
 
 import warnings
 from pathlib import Path
@@ -10,11 +10,11 @@ from export.deployable import Deployable
 
 
 def write_torchscript(module: Deployable, example: Tensor, path: Path) -> None:
-    """Trace `module` on `example`, uint8 [N >= 2, H, W, 3]; the batch stays free, as no operation depends on it."""
+    """Trace `module` on `example`, uint8 [N >= 2, H, W, 3]. Any batch size works, as no operation depends on it."""
     with warnings.catch_warnings():
-        # TorchServe loads nothing newer, and torch 2.15 warns of its age at every call.
+        # torch 2.15 warns at every call that TorchScript is deprecated, but TorchServe can't load a newer format.
         warnings.simplefilter("ignore", FutureWarning)
-        # Parity checks the written file, on more than this example.
+        # No check here: the parity checks test the written file on more inputs than this example.
         traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
         torch.jit.save(traced, path)
 

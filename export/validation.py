@@ -1,4 +1,4 @@
-"""The validation split as training left it: the images, their labels, and the logits the trained model gave."""
+"""Reads the validation split that training recorded: the images, their labels, and the trained model's logits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,25 +23,25 @@ class Validation:
     targets: NDArray[np.int64]
 
     def batches(self, spec: ImageSpec, size: int) -> Iterator[NDArray[np.uint8]]:
-        """The images as a server would see them: uint8 [<= size, H, W, 3]."""
+        """The preprocessed images in batches: uint8 [<= size, H, W, 3]."""
         for start in range(0, len(self.examples), size):
             yield prepare(self.examples[start : start + size], spec)
 
 
 def prepare(examples: list[Example], spec: ImageSpec) -> NDArray[np.uint8]:
-    """Images through the contract's decoding and resizing: uint8 [N, H, W, 3]."""
+    """Decode and resize images with `contract.preprocess`: uint8 [N, H, W, 3]."""
     return np.stack([preprocess(example.path.read_bytes(), spec) for example in examples])
 
 
 def read_validation(folder: Path, classes: tuple[ClassLabel, ...]) -> Validation:
-    """What the run in `folder` recorded. Raises `UserError` when images are gone or changed."""
+    """The validation split of the run in `folder`. Raises `UserError` if images are missing or changed."""
     labels = [entry.label for entry in classes]
     examples = read_split_csv(folder / SPLIT_FILE, labels, "val")
     changed = [example.path for example in examples if not _is_unchanged(example)]
     if changed:
         raise UserError(
-            f"{len(changed)} validation images are gone or changed since training, the first is {changed[0]}; "
-            "export proves parity on them: put them back, or train again"
+            f"{len(changed)} validation images are missing or have changed since training, the first is {changed[0]}; "
+            "export needs them to check parity: restore them, or train again"
         )
     with np.load(folder / VALIDATION_FILE, allow_pickle=False) as recorded:
         return Validation(examples=examples, labels=labels, logits=recorded["logits"], targets=recorded["targets"])

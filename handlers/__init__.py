@@ -1,4 +1,4 @@
-"""The TorchServe entry point: requests as TorchServe hands them over in, answers and their HTTP statuses out.
+"""The TorchServe handler: reads TorchServe's requests and returns answers with their HTTP statuses.
 
-`export/archive.py` copies this package into the `.mar`, and `image_handler.py` to its root.
+`export/archive.py` copies this package into the `.mar` archive, and `image_handler.py` to the archive's root.
 """

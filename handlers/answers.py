@@ -1,4 +1,4 @@
-"""What the model found in a request's pictures in, the answer in the protocol it was asked in out."""
+"""Builds the answer to a request from the model's outputs, in the protocol of the request."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,25 +14,25 @@ from handlers.requests import Request
 
 
 class Found(NamedTuple):
-    """The model's answer for one picture with C classes."""
+    """The model's outputs for one image and C classes."""
 
     probabilities: NDArray[np.float32]
     """[C]"""
     activation_map: NDArray[np.float32]
     """[C, h, w]"""
     view: tuple[float, float, float, float]
-    """The part the model saw: left, top, right, bottom as shares of the upright picture's width and height."""
+    """The part that the model saw: left, top, right, bottom as shares of the upright image's width and height."""
 
 
 class Answer(NamedTuple):
-    """A body that JSON can hold, and its HTTP status."""
+    """A JSON-serialisable body and its HTTP status."""
 
     status: int
     body: dict[str, Any]
 
 
 def answer(request: Request, found: Sequence[Found | ImageError], explain: bool, manifest: Manifest) -> Answer:
-    """The answer for one request. A request with several pictures fails as a whole, and says at which."""
+    """The answer to one request. If one of its images fails, the whole request fails; the message says which image."""
     if request.error:
         return _refusal(request, request.error)
     results = [result for result in found if isinstance(result, Found)]
@@ -48,7 +48,7 @@ def answer(request: Request, found: Sequence[Found | ImageError], explain: bool,
 
 def _refusal(request: Request, error: RequestError) -> Answer:
     if request.protocol == "kserve_v2":
-        return Answer(error.status, {"error": error.message})  # the protocol wants a text here
+        return Answer(error.status, {"error": error.message})  # the protocol requires a string here
     return Answer(error.status, asdict(error.body))
 
 
@@ -57,7 +57,7 @@ def _first_error(request: Request, found: Sequence[Found | ImageError]) -> Reque
     refused = RequestError.from_image_error(error)
     if request.protocol == "torchserve":
         return refused
-    return RequestError(refused.status, refused.code, f"picture {index + 1} of {len(found)}: {refused.message}")
+    return RequestError(refused.status, refused.code, f"image {index + 1} of {len(found)}: {refused.message}")
 
 
 def _prediction(found: Found, manifest: Manifest) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _prediction(found: Found, manifest: Manifest) -> dict[str, Any]:
 
 
 def _explanation(found: Found, manifest: Manifest) -> dict[str, Any]:
-    """The best class and how much each place of the view speaks for it."""
+    """The best class, and its activation map: how much each position of the view supports it."""
     (best,) = top_k(found.probabilities, manifest.classes, 1)
     return {
         "label": best.label,
@@ -77,7 +77,7 @@ def _explanation(found: Found, manifest: Manifest) -> dict[str, Any]:
 
 
 def _v2(request: Request, results: Sequence[Found], explain: bool, manifest: Manifest) -> dict[str, Any]:
-    """The Open Inference Protocol's tensors; `probabilities` are in the order of `classes`."""
+    """The answer as Open Inference Protocol tensors; `probabilities` have the order of `classes`."""
     best = [int(np.argmax(found.probabilities)) for found in results]
     maps = np.stack([found.activation_map[index] for found, index in zip(results, best, strict=True)])
     probabilities = np.stack([found.probabilities for found in results])

@@ -1,21 +1,21 @@
-"""The part of TorchServe's context (ts/context.py, 0.12) that the handler uses: with it no test needs TorchServe."""
+"""The part of TorchServe's context (ts/context.py, 0.12) that the handler uses, so that tests don't need TorchServe."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class Metrics(Protocol):
-    """Where TorchServe takes a model's own figures from."""
+    """TorchServe's collector for a model's own metrics."""
 
     def add_time(self, name: str, value: float, unit: str = "ms") -> None:
-        """A duration."""
+        """Record a duration."""
 
     def add_counter(self, name: str, value: int) -> None:
-        """An increment."""
+        """Increment a counter by `value`."""
 
 
 class Context(Protocol):
-    """A worker's surroundings at `initialize`, and a batch's at `handle`."""
+    """What TorchServe passes to `initialize` (for the worker) and to `handle` (for a batch)."""
 
     @property
     def manifest(self) -> Mapping[str, Any]:
@@ -27,17 +27,17 @@ class Context(Protocol):
 
     @property
     def metrics(self) -> Metrics:
-        """Where the batch's figures go."""
+        """The collector for the batch's metrics."""
 
     @property
     def system_properties(self) -> Mapping[str, Any]:
-        """`model_dir`, `gpu_id` (None on the CPU) and `batch_size` among others."""
+        """Among others `model_dir`, `gpu_id` (None on the CPU) and `batch_size`."""
 
     def get_request_header(self, idx: int, key: str) -> str | None:
-        """A header of the batch's request `idx`; TorchServe adds `explain`, "True" on its explanation routes."""
+        """A header of request `idx` of the batch. On its explanation routes, TorchServe adds `explain`: "True"."""
 
     def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
-        """Give the batch's request `idx` a status of its own."""
+        """Set the HTTP status for request `idx` of the batch."""
 
     def set_response_content_type(self, idx: int, value: str) -> None:
-        """Give the batch's answer `idx` its content type."""
+        """Set the content type for answer `idx` of the batch."""

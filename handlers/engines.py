@@ -1,4 +1,4 @@
-"""The archive's model file in, the function that runs it out; and what a worker may take of the machine."""
+"""Opens the archive's model file with the right engine, and decides how many threads a worker uses."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,9 +18,9 @@ class ArchiveError(UserError):
 
 
 def open_engine(model_file: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
-    """Load the model on `threads` CPU threads or on CUDA's device `gpu`. Raises `UserError`.
+    """Load the model on `threads` CPU threads or on CUDA device `gpu`. Raises `UserError`.
 
-    An archive holds one engine, so the other one is never imported.
+    An archive contains only one engine, so only that one is imported.
     """
     if model_file.suffix == ".pt":
         from handlers.torchscript import open_torchscript
@@ -30,13 +30,13 @@ def open_engine(model_file: Path, threads: int, gpu: int | None) -> Callable[[ND
         from handlers.onnx import open_onnx
 
         return open_onnx(model_file, threads, gpu)
-    raise ArchiveError(f"the model file is {model_file.name}; expected .pt or .onnx; pack it with make archive")
+    raise ArchiveError(f"the model file is {model_file.name}; expected .pt or .onnx: pack it again with make archive")
 
 
 def cores_for(settings: Mapping[str, Any]) -> int:
-    """Threads for one worker: its share of the cores this process may use, by the archive's model-config.yaml.
+    """Threads for one worker, from the archive's model-config.yaml: `threads`, or the usable cores / `maxWorkers`.
 
-    Without a share each worker would take all cores, and they would spend their time switching.
+    Without this limit, each worker would start a thread for every core and they would compete for the cores.
     """
     chosen = (settings.get("handler") or {}).get("threads", 0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -44,10 +44,10 @@ def cores_for(settings: Mapping[str, Any]) -> int:
 
 
 def check_imports(folder: Path) -> None:
-    """A PYTHONPATH comes before the archive and could put other code in place of the code that was packed.
+    """Check that `contract` was imported from the archive. Raises `ArchiveError`.
 
-    Raises `ArchiveError` if it did.
+    Folders in PYTHONPATH are searched before the archive, so other code could be used instead of the packed code.
     """
     used = Path(contract.__file__).resolve().parent.parent
     if (folder / "contract").is_dir() and used != folder.resolve():
-        raise ArchiveError(f"contract was imported from {used} and not from the archive; start with PYTHONPATH unset")
+        raise ArchiveError(f"contract was imported from {used}, not from the archive; start with PYTHONPATH unset")

@@ -1,6 +1,6 @@
-"""TorchServe's entry point: image files in, named answers out, each request with a status of its own.
+"""TorchServe's entry point: image files in, predictions with labels out, with an HTTP status for each request.
 
-TorchServe takes the class of this file by looking for it: a second one here, and no worker starts.
+TorchServe searches this file for the handler class. With a second class in this file, no worker would start.
 """
 
 import json
@@ -29,17 +29,20 @@ logger = logging.getLogger(__name__)
 
 
 class ImageHandler:
-    """Answers for batches of pictures with the archive's model, once that has proven itself on this machine."""
+    """Classifies batches of images with the archive's model, after its golden files agreed on this machine."""
 
     def initialize(self, context: Context) -> None:
-        """Open the archive, warm every batch size and replay the golden files. Raises `UserError`: no worker then."""
+        """Open the archive, warm up every batch size and replay the golden files.
+
+        Raises `UserError`, and then the worker does not start.
+        """
         try:
             worst = self._open(context)
         except UserError as error:
             logger.error("MODEL NOT LOADED: %s", error)
             raise
         name, version = self.manifest.name, self.manifest.version
-        logger.info("%s, version %s: golden files agree (%.1f %% of what is tolerated)", name, version, 100 * worst)
+        logger.info("%s, version %s: golden files agree (%.1f %% of the tolerance)", name, version, 100 * worst)
 
     def _open(self, context: Context) -> float:
         folder = Path(context.system_properties["model_dir"])
@@ -55,14 +58,14 @@ class ImageHandler:
         return replay(folder, self.manifest.image, lambda pixels: self._run(pixels).logits)
 
     def _warm_up(self) -> None:
-        """Run every batch size twice: TorchScript records shapes in the first run and compiles in the second."""
+        """Run every batch size twice: TorchScript records the shapes in the first run and compiles in the second."""
         size = self.manifest.image.size
         for batch in range(self._max_batch, 0, -1):
             for _ in range(2):
                 self._run(np.zeros((batch, size, size, 3), np.uint8))
 
     def handle(self, data: Sequence[Mapping[str, Any]], context: Context) -> list[bytes]:
-        """One JSON text for each request of the batch, in their order; a bad one fails alone."""
+        """One JSON body for each request of the batch, in order. A bad request does not affect the others."""
         started = perf_counter()
         requests, pictures = self.preprocess(data)
         decoded = perf_counter()
@@ -74,25 +77,25 @@ class ImageHandler:
         return self.postprocess(requests, found, context)
 
     def preprocess(self, data: Sequence[Mapping[str, Any]]) -> tuple[list[Request], list[Picture | ImageError]]:
-        """The batch's requests, and all their pictures one after the other."""
+        """The requests of the batch, and the decoded images of all requests in one list."""
         requests = [read_request(parts) for parts in data]
         files = [file for request in requests for file in request.pictures]
         return requests, list(self._decoders.map(lambda file: read_picture(file, self.manifest.image), files))
 
     def inference(self, pictures: Sequence[Picture | ImageError]) -> list[Found | ImageError]:
-        """The model's answer for every picture that could be read."""
+        """The model's outputs for every image; an image that could not be read keeps its error."""
         pixels = [picture.pixels for picture in pictures if isinstance(picture, Picture)]
         batches = [pixels[start : start + self._max_batch] for start in range(0, len(pixels), self._max_batch)]
         rows = (row for batch in batches for row in _rows(self._run(np.stack(batch))))
         return [
-            item if isinstance(item, ImageError) else Found(*next(rows), item.view)  # in the order of the pictures
+            item if isinstance(item, ImageError) else Found(*next(rows), item.view)  # in the order of the images
             for item in pictures
         ]
 
     def postprocess(
         self, requests: Sequence[Request], found: Sequence[Found | ImageError], context: Context
     ) -> list[bytes]:
-        """The answers as JSON texts; each request's status and content type go to `context`."""
+        """The answers as JSON bodies. The status and content type of each request are set in `context`."""
         remaining, bodies, refused = iter(found), [], 0
         for index, request in enumerate(requests):
             explain = context.get_request_header(index, "explain") == "True"

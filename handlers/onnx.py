@@ -1,4 +1,4 @@
-"""An ONNX file in, a function from pixels to `Outputs` out."""
+"""Loads an ONNX file as a function from pixels to `Outputs`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +11,6 @@ from runtime import Session
 
 
 def open_onnx(path: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
-    """Load `path` on the CPU with `threads`, or on CUDA's device number `gpu`. Raises `ProviderError`."""
+    """Load `path` on the CPU with `threads` threads, or on CUDA device `gpu`. Raises `ProviderError`."""
     provider = "cpu" if gpu is None else "cuda"
     return Session(path.read_bytes(), provider, threads, gpu or 0).run

@@ -1,4 +1,4 @@
-"""An image file in, what the model sees of it out."""
+"""Decodes an image file to the pixels that the model sees."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from contract.image import resize
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture ready for the model: uint8 [H, W, 3], and where in the original that view lies.
+    """An image ready for the model: `pixels` is uint8 [H, W, 3], `view` is the part of the original that they show.
 
-    `view` is left, top, right, bottom, as shares of the upright picture's width and height.
+    `view` is left, top, right, bottom, as shares of the upright image's width and height.
     """
 
     pixels: NDArray[np.uint8]
@@ -21,7 +21,7 @@ class Picture:
 
 
 def read_picture(data: bytes, spec: ImageSpec) -> Picture | ImageError:
-    """`contract.preprocess` for a batch: a picture that can't be read becomes its error, and spoils no other."""
+    """Preprocess one image of a batch. An `ImageError` is returned, not raised, so that the other images still run."""
     try:
         image = decode_image(data, shorter_side=spec.resize)
     except ImageError as error:

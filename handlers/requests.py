@@ -1,7 +1,7 @@
-"""One request as TorchServe hands it over in, the pictures in it and the protocol it speaks out.
+"""Reads a request from TorchServe: finds its images and its protocol.
 
-TorchServe gives a mapping of part names to values: bytes for anything raw, str for text/*, decoded JSON for
-application/json. KServe's two protocols arrive as JSON on their own routes and are told apart by their shape.
+TorchServe passes a mapping of part names to values: bytes for raw data, str for text/*, decoded JSON for
+application/json. Requests in KServe's two protocols are JSON; their structure shows which protocol it is.
 """
 
 import base64
@@ -24,19 +24,19 @@ Protocol = Literal["torchserve", "kserve_v1", "kserve_v2"]
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked: image files as bytes, or why the request can't be read."""
+    """A request: its image files as bytes, or the error if it can't be read."""
 
     protocol: Protocol
     pictures: tuple[bytes, ...] = ()
     id: str | None = None
-    """Version 2 only: given back in the answer."""
+    """KServe version 2 only: the request ID, returned in the answer."""
     outputs: frozenset[str] | None = None
-    """Version 2 only: the outputs asked for, or None for all."""
+    """KServe version 2 only: the requested outputs, or None for the default outputs."""
     error: RequestError | None = None
 
 
 def read_request(parts: Mapping[str, Any]) -> Request:
-    """Read one request; a malformed one carries its error."""
+    """Read one request. If it is malformed, its `error` is set; nothing is raised."""
     protocol: Protocol = "torchserve"
     try:
         body = _find_body(parts)
@@ -51,15 +51,16 @@ def read_request(parts: Mapping[str, Any]) -> Request:
 
 
 def _find_body(parts: Mapping[str, Any]) -> Any:
-    """The part that holds the picture or the JSON; JSON is decoded where TorchServe has not done so."""
+    """The part that holds the image or the JSON. JSON is decoded if TorchServe did not decode it."""
     present = [name for name in PARTS if name in parts]
     if not present:
-        message = "no picture; send bytes as image/jpeg, JSON as application/json, or a form with one part named data"
+        message = "no image; send bytes as image/jpeg, JSON as application/json, or a form with one part named data"
         raise RequestError(422, "missing_file", message)
     if len(present) > 1:
-        raise RequestError(422, "too_many_files", "this route answers for one picture; send one request for each")
+        message = f"{len(present)} images; this route takes one image: send a request for each image"
+        raise RequestError(422, "too_many_files", message)
     body = parts[present[0]]
-    # No picture begins so; a content type with a charset keeps TorchServe from decoding it.
+    # No image file begins like this. TorchServe does not decode JSON if the content type has a charset.
     if isinstance(body, (bytes, bytearray)) and body.lstrip()[:1] in (b"{", b"[", b'"'):
         return _decode_json(bytes(body))
     return body
@@ -69,7 +70,8 @@ def _decode_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise RequestError(400, "malformed_json", "the body begins like JSON and is none") from None
+        message = "the body begins like JSON but is not valid JSON; send an image file or valid JSON"
+        raise RequestError(400, "malformed_json", message) from None
 
 
 def _protocol_of(body: Any) -> Protocol:
@@ -82,14 +84,15 @@ def _protocol_of(body: Any) -> Protocol:
 
 def _pictures(values: Any, name: str) -> tuple[bytes, ...]:
     if not isinstance(values, list) or not values:
-        raise RequestError(422, "missing_file", f"{name} holds no pictures; expected a list of base64 texts")
+        raise RequestError(422, "missing_file", f"{name} has no images; expected a list of base64 strings")
     if len(values) > MAX_PICTURES:
-        raise RequestError(422, "too_many_files", f"{name} holds {len(values)} pictures; expected up to {MAX_PICTURES}")
+        message = f"{name} has {len(values)} images; expected at most {MAX_PICTURES}: send several requests"
+        raise RequestError(422, "too_many_files", message)
     return tuple(_picture(value) for value in values)
 
 
 def _text_or_picture(body: Any) -> bytes:
-    """Text is base64, or else a text file that someone took for a picture: the decoder says what it is."""
+    """Text is decoded as base64. If that fails, it is taken as a file, and the image decoder will report what it is."""
     if not isinstance(body, str):
         return _picture(body)
     try:
@@ -99,7 +102,7 @@ def _text_or_picture(body: Any) -> bytes:
 
 
 def _picture(value: Any) -> bytes:
-    """The bytes of an image file: as they are, or from base64, alone or as a member of a JSON object."""
+    """The bytes of an image file: raw bytes, or base64 as a string or as a member of a JSON object."""
     if isinstance(value, Mapping):
         value = next((value[name] for name in JSON_PARTS if name in value), None)
         value = value.get("b64") if isinstance(value, Mapping) else value
@@ -107,7 +110,8 @@ def _picture(value: Any) -> bytes:
         return bytes(value)
     if isinstance(value, str):
         return _decode_base64(value)
-    raise RequestError(422, "missing_file", 'no picture in the JSON; expected base64 text, as in {"b64": "/9j/4AAQ…"}')
+    message = 'no image in the JSON; expected a base64 string, for example {"b64": "/9j/4AAQ…"}'
+    raise RequestError(422, "missing_file", message)
 
 
 def _decode_base64(text: str) -> bytes:
@@ -115,27 +119,30 @@ def _decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise RequestError(400, "malformed_base64", "the text is not base64 of an image file") from None
+        message = "the text is not valid base64; expected an image file in base64"
+        raise RequestError(400, "malformed_base64", message) from None
 
 
 def _read_v2(body: Mapping[str, Any]) -> Request:
-    """An Open Inference Protocol request: one BYTES input, each element the base64 of an image file."""
+    """Read an Open Inference Protocol request: one BYTES input; each element is an image file in base64."""
     inputs = body["inputs"]
     if not isinstance(inputs, list) or len(inputs) != 1 or not isinstance(inputs[0], Mapping):
-        raise _malformed("expected one input, of datatype BYTES, with base64 image files as its data")
+        raise _malformed(
+            '"inputs" must be a list with one input, of datatype BYTES, with base64 image files as its data'
+        )
     (given,) = inputs
     if given.get("datatype") != "BYTES":
-        raise _malformed(f"the input's datatype is {given.get('datatype')}; expected BYTES, holding image files")
+        raise _malformed(f"the input's datatype is {given.get('datatype')}; expected BYTES, with image files")
     pictures = _pictures(given.get("data"), "data")
     if given.get("shape") not in ([len(pictures)], [len(pictures), 1], [-1], [-1, 1]):
-        raise _malformed(f"the input's shape is {given.get('shape')}; its data are [{len(pictures)}]")
+        raise _malformed(f"the input's shape is {given.get('shape')}; expected [{len(pictures)}], as its data")
     return Request(protocol="kserve_v2", pictures=pictures, id=_read_id(body), outputs=_read_outputs(body))
 
 
 def _read_id(body: Mapping[str, Any]) -> str | None:
     value = body.get("id")
     if value is not None and not isinstance(value, str):
-        raise _malformed("the id is no text")
+        raise _malformed('the id is not a string; send it as text, for example "7"')
     return value
 
 
@@ -147,7 +154,7 @@ def _read_outputs(body: Mapping[str, Any]) -> frozenset[str] | None:
     names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
     unknown = set(map(str, names)) - V2_OUTPUTS
     if unknown or len(names) < len(entries):
-        raise _malformed(f'outputs can be {", ".join(sorted(V2_OUTPUTS))}; each as {{"name": …}}')
+        raise _malformed(f'outputs must be a list of {{"name": …}}; names: {", ".join(sorted(V2_OUTPUTS))}')
     return frozenset(map(str, names))
 
 

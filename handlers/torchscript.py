@@ -1,4 +1,4 @@
-"""A TorchScript file in, a function from pixels to `Outputs` out."""
+"""Loads a TorchScript file as a function from pixels to `Outputs`."""
 
 import warnings
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from contract.graph import Outputs
 
 
 def open_torchscript(path: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
-    """Load `path` on the CPU with `threads`, or on CUDA's device number `gpu`, in strict fp32."""
+    """Load `path` on the CPU with `threads` threads, or on CUDA device `gpu`, in strict fp32."""
     torch.set_num_threads(threads)
-    # TF32 keeps 10 bits of a product's mantissa: that would be another model than the one that was validated.
+    # TF32 keeps only 10 bits of the mantissa, so the answers would differ from those of the validated model.
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
     device = torch.device("cpu" if gpu is None else f"cuda:{gpu}")
@@ -30,7 +30,7 @@ def open_torchscript(path: Path, threads: int, gpu: int | None) -> Callable[[NDA
 
 def _load(path: Path, device: torch.device) -> torch.jit.ScriptModule:
     with warnings.catch_warnings():
-        # torch 2.15 warns of TorchScript's age at every load; TorchServe knows nothing newer.
+        # torch 2.15 warns at every load that TorchScript is deprecated, but TorchServe can't load a newer format.
         warnings.simplefilter("ignore", FutureWarning)
         module: torch.jit.ScriptModule = torch.jit.load(path, map_location=device)  # type: ignore[no-untyped-call]
     return module.eval()

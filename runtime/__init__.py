@@ -1,4 +1,4 @@
-"""A bundle opened on an ONNX Runtime provider: verified, warmed, replayed, and run. No torch."""
+"""Loads a bundle on an ONNX Runtime execution provider: verify, warm up, replay golden files, run. No torch."""
 
 from runtime.model import Model, load_model
 from runtime.providers import ProviderError

@@ -1,4 +1,4 @@
-"""`python -m runtime`: one picture -> its answer, without a server."""
+"""`python -m runtime`: classify one image without a server."""
 
 import tyro
 

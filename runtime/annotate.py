@@ -1,4 +1,4 @@
-"""A picture and its answer in, the picture people want to see out: where the model looked, names and probabilities."""
+"""Draws an annotated image: a heat map of where the model looked, with class names and probabilities below."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ INK, PAPER, BAR = (20, 20, 20), (255, 255, 255), (170, 205, 255)
 def annotate(
     picture: Image.Image, predictions: Sequence[Prediction], activation: NDArray[np.float32], spec: ImageSpec
 ) -> Image.Image:
-    """`picture` (RGB) with a heat map of the best class over the part the model saw, and the answers below.
+    """`picture` (RGB) with a heat map of the best class over the part that the model saw, and the classes below.
 
-    `activation` is that class's float32 [h, w] activation map.
+    `activation` is the activation map of the best class, float32 [h, w].
     """
     canvas = _fit(picture)
     canvas = _overlay(canvas, activation, spec)
@@ -38,7 +38,7 @@ def annotate(
 
 
 def _fit(picture: Image.Image) -> Image.Image:
-    """At most LONGEST_SIDE px, and large enough for the heat map to be seen."""
+    """Resize to at most LONGEST_SIDE px; enlarge a narrow picture so that the heat map can be seen."""
     scale = min(LONGEST_SIDE / max(picture.size), max(1.0, SHORTEST_WIDTH / picture.width))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS)

@@ -1,4 +1,4 @@
-"""What to answer for, and how, without a server."""
+"""The options of `python -m runtime`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,21 +9,21 @@ from runtime.providers import ProviderName
 
 @dataclass(frozen=True, kw_only=True)
 class PredictConfig:
-    """Answer for one picture, without a server."""
+    """Classify one image without a server."""
 
     bundle: Path
-    """The bundle's folder."""
+    """Folder of the bundle."""
     image: Path
-    """The picture."""
+    """Image file to classify."""
     out: Path | None = None
-    """Where to write the annotated picture, for example prediction_result.jpg."""
+    """File for the annotated image, for example prediction_result.jpg. If not given, none is written."""
     top_k: int = 5
-    """How many classes to name."""
+    """Number of classes to show."""
     provider: ProviderName = "cpu"
-    """Where to compute."""
+    """Device that runs the model: cpu, or cuda for an NVIDIA GPU."""
 
     def __post_init__(self) -> None:
-        """Check everything at once."""
+        """Check all options. Raises one `UsageError` that lists every problem."""
         checks = {
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
             f"out is {self.out}; expected a name ending in .jpg or .png": self.out is None

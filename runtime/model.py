@@ -1,4 +1,4 @@
-"""A bundle's folder in, a model that has proven itself on this machine out."""
+"""Loads a bundle and checks that the model gives the right answers on this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,25 +16,28 @@ from runtime.session import Session
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A verified bundle on a running session. `golden_disagreement` is the replay's, as a share of the tolerance."""
+    """A verified bundle, loaded into a session.
+
+    `golden_disagreement` is the largest difference on the golden files, as a share of the tolerance.
+    """
 
     manifest: Manifest
     session: Session
     golden_disagreement: float
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answers for uint8 [N, H, W, 3] pixels prepared by `contract.preprocess`."""
+        """Classify uint8 [N, H, W, 3] pixels from `contract.preprocess`."""
         return self.session.run(images_nhwc)
 
     def predictions(self, probabilities: NDArray[np.float32], k: int) -> list[Prediction]:
-        """The `k` best classes for one image's probabilities, float32 [C]."""
+        """The `k` most probable classes of one image; `probabilities` is float32 [C]."""
         return top_k(probabilities, self.manifest.classes, k)
 
 
 def load_model(folder: Path, provider: str = "cpu", threads: int = 0, batches: Sequence[int] = (1,)) -> Model:
-    """Verify the bundle's hashes, load its graph, run each size of `batches` once, and replay its golden files.
+    """Verify the bundle's hashes, load its graph, warm up every batch size in `batches`, and replay its golden files.
 
-    Raises `ManifestError`, `ProviderError` or `GoldenError`; a model that is returned answers as the trained one.
+    Raises `ManifestError`, `ProviderError` or `GoldenError`. A model that is returned answers like the trained model.
     """
     manifest = Manifest.read(folder)
     manifest.verify_files(folder)

@@ -1,4 +1,4 @@
-"""One picture's file in, its answer on the screen and, if asked for, the annotated picture out."""
+"""Classifies one image file: prints the classes and, on request, writes an annotated image."""
 
 from contract import ImageError, decode_image, preprocess
 from contract.atomic import write_atomically
@@ -10,7 +10,7 @@ FINE_ENOUGH = 4
 
 
 def predict(config: PredictConfig) -> None:
-    """Answer for `config.image`. Raises `ImageError` with the file's name."""
+    """Classify `config.image` and print its classes. Raises `ImageError` with the file's name."""
     model = load_model(config.bundle, config.provider)
     data = config.image.read_bytes()
     try:
@@ -28,4 +28,5 @@ def predict(config: PredictConfig) -> None:
         write_atomically(config.out, lambda file: picture.save(file, kind, quality=JPEG_QUALITY))
         print(f"wrote {config.out}")
         if min(activation.shape) < FINE_ENOUGH:
-            print(f"its heat map has only {activation.shape[0]} x {activation.shape[1]} places: train at a larger SIZE")
+            grid = f"{activation.shape[0]} x {activation.shape[1]}"
+            print(f"the heat map is coarse, {grid} cells; for a finer one, train with a larger SIZE")

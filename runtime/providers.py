@@ -1,7 +1,4 @@
-"""Names of execution providers in, what ONNX Runtime must be given out.
-
-A missing provider is an error, never a fallback.
-"""
+"""The ONNX Runtime execution providers, by name. A missing provider is an error; there is no fallback to another."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +12,12 @@ ProviderName = Literal["cpu", "cuda"]
 
 
 class ProviderError(UserError):
-    """The execution provider asked for is not on this machine."""
+    """The requested execution provider is not available on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """An ONNX Runtime execution provider, its options, what installs it, and what else it needs to load."""
+    """An ONNX Runtime execution provider: its options, the package that installs it, and what else it needs."""
 
     name: str
     install: str
@@ -30,7 +27,7 @@ class Provider:
 
 
 def _load_cuda() -> None:
-    """Load CUDA's and cuDNN's libraries from the nvidia-* packages, where the loader does not look by itself."""
+    """Load the CUDA and cuDNN libraries from the nvidia-* packages; the system's loader does not search there."""
     onnxruntime.preload_dlls(directory="")
 
 
@@ -38,27 +35,34 @@ PROVIDERS: Mapping[str, Provider] = {
     "cpu": Provider(name="CPUExecutionProvider", install="onnxruntime"),
     "cuda": Provider(
         name="CUDAExecutionProvider",
-        install="requirements/serve-gpu.txt, which has onnxruntime-gpu in place of onnxruntime",
+        install="requirements/serve-gpu.txt, which has onnxruntime-gpu instead of onnxruntime",
         needs="an NVIDIA GPU and its driver (does nvidia-smi answer?)",
         prepare=_load_cuda,
-        # Strict fp32, so that parity means parity; HEURISTIC spares a kernel search for every batch size.
+        # Strict fp32 (no TF32), as parity was checked in fp32. HEURISTIC avoids a kernel search for every batch size.
         options={"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
     ),
 }
 
 
 def find_provider(name: str) -> Provider:
-    """The provider called `name`, ready to load. Raises `ProviderError` unless this ONNX Runtime has it."""
+    """The provider called `name`, ready to load. Raises `ProviderError` if this ONNX Runtime does not have it."""
     provider = PROVIDERS[name]
     available = onnxruntime.get_available_providers()
     if provider.name not in available:
-        raise ProviderError(f"provider {name} is not here (found {', '.join(available)}); install {provider.install}")
+        found = ", ".join(available)
+        raise ProviderError(f"provider {name} is not available (found {found}); install {provider.install}")
     provider.prepare()
     return provider
 
 
 def check_in_use(session: onnxruntime.InferenceSession, provider: Provider) -> None:
-    """ONNX Runtime drops a provider that fails to load and goes on without it; we don't. Raises `ProviderError`."""
+    """Check that `session` uses `provider`. Raises `ProviderError`.
+
+    If a provider fails to load, ONNX Runtime continues silently with another one. Here that is an error.
+    """
     used = session.get_providers()
     if used[0] != provider.name:
-        raise ProviderError(f"{provider.name} did not load, ONNX Runtime took {used[0]}; it needs {provider.needs}")
+        raise ProviderError(
+            f"{provider.name} did not load and ONNX Runtime would use {used[0]} instead; "
+            f"{provider.name} needs {provider.needs}"
+        )

@@ -1,4 +1,4 @@
-"""One ONNX graph on one provider: pixels in, logits, probabilities and activation maps out."""
+"""Runs one ONNX graph on one execution provider: pixels in; logits, probabilities and activation maps out."""
 
 import numpy as np
 import onnxruntime
@@ -9,10 +9,10 @@ from runtime.providers import check_in_use, find_provider
 
 
 class Session:
-    """An ONNX Runtime session with the options that serve."""
+    """An ONNX Runtime session with the options used for serving."""
 
     def __init__(self, model: bytes, provider: str = "cpu", threads: int = 0, gpu: int = 0) -> None:
-        """Load the graph. `threads` 0 takes all cores; `gpu` is CUDA's number. Raises `ProviderError`."""
+        """Load the graph. `threads` 0 uses all cores; `gpu` is the CUDA device number. Raises `ProviderError`."""
         self.provider, chosen = provider, find_provider(provider)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -23,5 +23,5 @@ class Session:
         check_in_use(self.session, chosen)
 
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
-        """Answers for uint8 [N, H, W, 3] RGB pixels."""
+        """Run the graph on uint8 [N, H, W, 3] RGB pixels."""
         return Outputs(*self.session.run(OUTPUT_NAMES, {INPUT_NAME: images_nhwc}))

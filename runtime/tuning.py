@@ -1,6 +1,6 @@
-"""A bundle and this machine in, how to run it best here out: how many batches at once, on how many threads, how large.
+"""Finds the fastest settings for a bundle on this machine: parallel batches, threads for each, and batch size.
 
-Measured in a few seconds, and kept beside the bundle for the next start.
+The measurement takes a few seconds. It is saved next to the bundle for the next start.
 """
 
 import json
@@ -19,20 +19,21 @@ from contract.atomic import write_text_atomically
 from runtime.machine import cores, processor
 from runtime.model import Model, load_model
 
-# What larger batches must bring, as they make others wait; and more runners, as each picture then takes longer.
+# Smallest gain in throughput that justifies larger batches (other requests wait longer for them), and the smallest
+# gain that justifies more runners (each image then takes longer).
 GAIN = 0.03
 RUNNERS_GAIN = 0.1
-# What a batch costs around the session, in a server: to gather it, to wake threads, to hand out the answers. Seen with
-# ResNet-152 on two cores: 12.5 images/s in batches of one behind HTTP, where the session alone reaches 14.3.
+# A server's overhead for each batch: collecting requests, waking threads, returning answers. Measured with ResNet-152
+# on two cores: 12.5 images/s in batches of one over HTTP; the session alone reaches 14.3 images/s.
 BATCH_COST_S = 0.009
-# Seconds for each way of running. A batch size that would take longer is left out.
+# Time for measuring each combination of runners and threads, in seconds. Batch sizes that need longer are skipped.
 BUDGET_S = 2.5
 ROUNDS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What was asked for; 0 means that it is to be measured."""
+    """The settings that the user requested; 0 means "measure it"."""
 
     provider: str = "cpu"
     threads: int = 0
@@ -41,11 +42,11 @@ class Wish:
 
     @property
     def ways(self) -> list[tuple[int, int]]:
-        """Runners and threads of each to try: all cores on one picture first, then a stream for each thread."""
+        """The pairs (runners, threads of each) to try: first one runner on all cores, then one runner per thread."""
         if self.runners:
             return [(self.runners, self.threads or max(1, cores() // self.runners))]
         threads = self.threads or cores()
-        if self.provider != "cpu":  # one session is one stream of the device; more of them gain nothing
+        if self.provider != "cpu":  # one session is one stream of the GPU; more sessions would not be faster
             return [(1, threads)]
         streams = cores() // self.threads if self.threads else cores()
         return list(dict.fromkeys([(1, threads), (max(1, streams), self.threads or 1)]))
@@ -53,41 +54,41 @@ class Wish:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """How to run a model: `runners` batches at once, on `threads` threads each."""
+    """How to run a model: `runners` batches in parallel, each on `threads` threads."""
 
     runners: int
     threads: int
     batch_s: Mapping[int, float]
-    """Seconds by batch size, while every runner runs one."""
+    """Seconds for one batch, by batch size, while all runners are busy."""
 
     @property
     def images_s(self) -> float:
-        """Images per second at the best batch size, with what a server adds."""
+        """Images per second at the best batch size, including the server's overhead."""
         return max(self._served_s(size) for size in self.batch_s)
 
     def _served_s(self, size: int) -> float:
-        """Images per second in batches of this size."""
+        """Images per second in batches of this size, including the server's overhead."""
         return self.runners * size / (self.batch_s[size] + BATCH_COST_S)
 
     @property
     def summary(self) -> str:
-        """A line for people."""
-        batches = "one batch" if self.runners == 1 else f"{self.runners} batches at once"
+        """One line for the log."""
+        batches = "1 batch at a time" if self.runners == 1 else f"{self.runners} batches in parallel"
         return (
-            f"Runs {batches} of at most {max(self.batch_s)} on {self.threads * self.runners} threads: "
+            f"Runs {batches}, at most {max(self.batch_s)} images each, on {self.threads * self.runners} threads: "
             f"{self.images_s:.1f} images/s"
         )
 
     def without_idle_sizes(self) -> "Tuning":
-        """Up to the smallest batch that is as fast as the best, but for `GAIN`."""
+        """Drop batch sizes above the smallest one whose throughput is within `GAIN` of the best."""
         enough = min(size for size in self.batch_s if self._served_s(size) >= (1 - GAIN) * self.images_s)
         kept = {size: seconds for size, seconds in self.batch_s.items() if size <= enough}
         return Tuning(runners=self.runners, threads=self.threads, batch_s=kept)
 
 
 def tuned_model(folder: Path, wish: Wish) -> tuple[Model, Tuning, bool]:
-    """A model, how to run it best, and whether that was known from an earlier start. Raises as `load_model` does."""
-    whole = folder.resolve()  # "." has no name
+    """A model, its best settings, and whether an earlier start saved them. Raises the errors of `load_model`."""
+    whole = folder.resolve()  # because the path "." has no name
     kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, wish)
     if known := _recall(kept, key):
         return load_model(folder, wish.provider, known.threads, tuple(known.batch_s)), known, True
@@ -108,13 +109,13 @@ def _measure_ways(folder: Path, wish: Wish) -> tuple[Model, Tuning]:
 
 
 def sizes(largest: int) -> list[int]:
-    """The powers of two up to `largest`, and `largest`."""
+    """The powers of two up to `largest`, and `largest` itself."""
     powers = [1 << power for power in range(largest.bit_length())]
     return sorted({*powers, largest})
 
 
 def measure(model: Model, runners: int, threads: int, batches: Sequence[int]) -> Tuning:
-    """Seconds by batch size: the best of a few rounds, in each of which every runner runs one."""
+    """Seconds for one batch, by batch size: the best of a few rounds. In a round, every runner runs one batch."""
     batch_s: dict[int, float] = {}
     left = BUDGET_S
     with ThreadPoolExecutor(runners) as pool:
@@ -129,7 +130,7 @@ def measure(model: Model, runners: int, threads: int, batches: Sequence[int]) ->
 
 
 def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> list[float]:
-    """Seconds of each round; the first run of a size prepares it and does not count."""
+    """Seconds of each round. The first run of a size is a warm-up and does not count."""
     side = model.manifest.image.size
     pixels = np.random.default_rng(0).integers(0, 256, (size, side, side, 3), dtype=np.uint8)
     taken = []
@@ -141,14 +142,14 @@ def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> 
 
 
 def _key(folder: Path, wish: Wish) -> dict[str, Any]:
-    """What the measurement depends on."""
+    """Everything that the measurement depends on."""
     machine = f"{processor()}, {cores()} cores"
     bundle = Manifest.read(folder).version
     return {"bundle": bundle, "machine": machine, "onnxruntime": onnxruntime.__version__, "asked": asdict(wish)}
 
 
 def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
-    """What an earlier start measured, if it holds for `key`; a file that says something else is measured anew."""
+    """The saved measurement if it was made for `key`; None if it is missing, unreadable or made for something else."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["for"] != key:
@@ -160,9 +161,9 @@ def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
 
 
 def _keep(path: Path, key: Mapping[str, Any], tuning: Tuning) -> None:
-    """Beside the bundle, where it can be written; elsewhere the next start measures again."""
+    """Save the measurement next to the bundle. If the folder can't be written to, the next start measures again."""
     text = json.dumps({"for": key, **asdict(tuning)}, indent=1) + "\n"
     try:
         write_text_atomically(path, text)
     except OSError as error:
-        print(f"The measurement can't be kept ({error.strerror}: {path}); the next start measures again")
+        print(f"Could not save the measurement ({error.strerror}: {path}); the next start will measure again")

@@ -40,7 +40,7 @@ class Admission:
         if wait <= self._max_wait_s:
             return None
         retry = self._retry_s(wait - self._max_wait_s)
-        message = f"a picture that comes now would wait for {wait:.1f} s; try again in {retry} s"
+        message = f"the server is overloaded: a new image would wait {wait:.1f} s; try again in {retry} s"
         return RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
 
     def check(self, deadline: float, count: int = 1) -> None:

@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from serve import VERSION
 from serve.access import Witness
+from serve.body_budget import BoundBodies
 from serve.config import ServeConfig
 from serve.errors import install_error_handlers
 from serve.intake import Intake
@@ -37,6 +38,7 @@ def create_app(intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) ->
     )
     metrics = models.loader.metrics
     install_error_handlers(app, metrics)
+    app.add_middleware(BoundBodies, budget=intake.bodies)
     _add_middleware(app, config, keys)
     # The first that a request meets.
     app.add_middleware(Observe, metrics=metrics, life=models.life, witnesses=witnesses)

@@ -147,7 +147,7 @@ class Batcher:
             outputs = await self._run_batch(np.stack([job.pixels for job in batch]))
         except asyncio.CancelledError:  # another runner found the session broken
             for job in batch:
-                _fail(job, SessionBrokenError("the session is broken"))
+                _fail(job, SessionBrokenError("the model's session failed"))
             raise
         except Exception as error:  # this batch fails with the session's error; the next one is tried again
             for job in batch:
@@ -169,7 +169,7 @@ class Batcher:
         try:
             await self._run_batch(np.zeros_like(pixels)[None])
         except Exception as again:
-            message = f"the session crashed ({error}), and again on a black picture ({again})"
+            message = f"the model's session crashed ({error}), and crashed again on a black test image ({again})"
             raise SessionBrokenError(message) from again
 
 
@@ -184,4 +184,5 @@ class SessionBrokenError(Exception):
 
 def late() -> RequestError:
     """The answer for a request whose time is up, or will be before it could be answered."""
-    return RequestError(504, "deadline_exceeded", "the answer would come after the request's deadline; try again later")
+    message = "the answer would come after the request's deadline; try again later or allow more time"
+    return RequestError(504, "deadline_exceeded", message)

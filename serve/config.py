@@ -10,50 +10,52 @@ from serve.repository import Repository
 
 @dataclass(frozen=True, kw_only=True)
 class ServeConfig:
-    """Serve a bundle, or several, over HTTP."""
+    """Serve one or several models over HTTP, and over gRPC if wanted."""
 
     bundle: Path | None = None
-    """The bundle's folder."""
+    """Folder of the bundle to serve. Give either this or --models."""
     models: Path | None = None
-    """A folder of bundles, in its place: several models, and versions of them. SIGHUP reads it anew."""
+    """Folder with several bundles: several models, and versions of them. On SIGHUP the server reads it again."""
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 opens the server to the network."""
+    """Address to listen on. 0.0.0.0 makes the server reachable from the network."""
     port: int = 5000
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on. 0 chooses a free port."""
     grpc_port: int | None = None
-    """Port for the Open Inference Protocol V2 over gRPC, beside HTTP; 0 takes a free one, none unless given."""
+    """Port for the Open Inference Protocol V2 over gRPC. 0 chooses a free port. If not given, there is no gRPC."""
     provider: ProviderName = "cpu"
-    """Where to compute."""
+    """Device that runs the models: cpu, or cuda for an NVIDIA GPU."""
     runners: int = 0
-    """Batches that are run at once; 0 measures what is best here."""
+    """Number of batches that run in parallel. 0: measure the best number on this machine."""
     threads: int = 0
-    """Threads that each of them takes; 0 measures."""
+    """Number of threads for each of these batches. 0: measure the best number on this machine."""
     max_batch: int = 8
-    """Largest batch that waiting images may be gathered into; how many pay is measured."""
+    """Upper limit for the batch size. The server measures which size up to this limit is best."""
     max_wait_ms: int = 1500
-    """A picture that would wait longer than this for its turn is answered with 429."""
+    """Admission control: if a new image would wait in the queue longer than this, the server answers 429."""
     timeout_ms: int = 10_000
-    """Time for a request; the header X-Request-Timeout-Ms may shorten it. What can't be answered by then is 504."""
+    """Time limit for a request; the header X-Request-Timeout-Ms can shorten it. After it, the server answers 504."""
     drain_ms: int = 3000
-    """After SIGTERM the server says that it is not ready, and goes on answering for so long before it ends."""
+    """Graceful shutdown: after SIGTERM, the server reports "not ready" but answers requests for this long."""
     max_body_mb: float = 20
     """Largest request body, in megabytes (10^6 bytes)."""
+    max_bodies_mb: float = 256
+    """Megabytes that the bodies of all requests may take at once; a request beyond that is answered with 429."""
     max_files: int = 64
-    """Most pictures in one request."""
+    """Largest number of images in one request."""
     api_key_file: Path | None = None
-    """File whose first line is a key that every request must bring, as Authorization: Bearer or X-API-Key."""
+    """File whose first line is the API key. Clients must then send it as Authorization: Bearer or X-API-Key."""
     admin_token_file: Path | None = None
-    """File whose first line is the token for the routes that load and unload models; without it there are none."""
+    """File whose first line is the token for the routes that load and unload models. If not given, they are off."""
     tls_certificate: Path | None = None
-    """File with the server's certificate and its chain; with it the server speaks HTTPS."""
+    """File with the server's TLS certificate and its chain. If given, the server uses HTTPS."""
     tls_key: Path | None = None
-    """File with the certificate's private key."""
+    """File with the private key of the TLS certificate."""
     cors_origins: tuple[str, ...] = ()
-    """Other sites whose pages may ask this server, such as https://example.org; none unless named."""
+    """Other websites whose pages may send requests to this server, such as https://example.org. Default: none."""
     access_log: bool = False
-    """Write a line of JSON for each request."""
+    """Write one line of JSON for each request."""
     top_k: int = 5
-    """How many classes an answer names unless the request says otherwise."""
+    """Number of classes in an answer, unless the request asks for another number."""
 
     def __post_init__(self) -> None:
         """Check everything at once."""
@@ -61,7 +63,7 @@ class ServeConfig:
             "expected either --bundle or --models": (self.bundle is None) != (self.models is None),
             f"port is {self.port}; expected 0 to 65535": 0 <= self.port <= 65535,
             f"grpc_port is {self.grpc_port}; expected 0 to 65535": 0 <= (self.grpc_port or 0) <= 65535,
-            f"grpc_port is {self.grpc_port}, as port is; expected another": not 0 < self.port == self.grpc_port,
+            f"grpc_port is {self.grpc_port}, the same as port; expected another": not 0 < self.port == self.grpc_port,
             f"threads is {self.threads}; expected 0 or more": self.threads >= 0,
             f"max_batch is {self.max_batch}; expected at least 1": self.max_batch >= 1,
             f"runners is {self.runners}; expected 0 or more": self.runners >= 0,
@@ -69,8 +71,11 @@ class ServeConfig:
             f"timeout_ms is {self.timeout_ms}; expected at least 1": self.timeout_ms >= 1,
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
-            f"max_body_mb is {self.max_body_mb}; expected above 0": self.max_body_mb > 0,
-            "tls_certificate and tls_key go together; give both": bool(self.tls_certificate) == bool(self.tls_key),
+            f"max_body_mb is {self.max_body_mb}; expected more than 0": self.max_body_mb > 0,
+            f"max_bodies_mb is {self.max_bodies_mb}; expected at least max_body_mb, which is {self.max_body_mb}": (
+                self.max_bodies_mb >= self.max_body_mb
+            ),
+            "tls_certificate or tls_key is missing; expected both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
@@ -87,3 +92,8 @@ class ServeConfig:
     def max_body_bytes(self) -> int:
         """The body limit in bytes."""
         return int(self.max_body_mb * 1_000_000)
+
+    @property
+    def max_bodies_bytes(self) -> int:
+        """The most bytes of bodies that are held at once."""
+        return int(self.max_bodies_mb * 1_000_000)

@@ -125,17 +125,17 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is all here."""
         self._in_body = False
         # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
-        self._set_guard(HEAD_S if self._is_idle else None, self._hang_up)
+        self._set_guard(HEAD_S if self._is_idle else None, self._end_idle)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The answer is written; who does not read it is not waited for."""
+        """The answer is written; a client that does not read it is cut off."""
         super().on_response_complete()
         self._set_write_guard(WRITE_S)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the error form as well."""
-        self._refuse(400, "malformed_request", "this is not an HTTP request that can be read")
+        self._refuse(400, "malformed_request", "this is not a valid HTTP request")
 
     def shutdown(self) -> None:
         """The server ends: a body that is on its way may go on as long as it comes."""
@@ -149,13 +149,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._set_write_guard(WRITE_S)
 
     def resume_writing(self) -> None:
-        """It does again."""
-        self._set_write_guard(None)
+        """It does again; what is left must be read too."""
+        self._set_write_guard(WRITE_S)
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nothing came after an answer; an answer that was not read either would keep the socket open for ever."""
-        self._hang_up()
+        """No request came after an answer."""
+        self._end_idle()
 
     @property
     def _is_idle(self) -> bool:
@@ -165,6 +165,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def _begin_head(self) -> None:
         self._in_head, self._received = True, 0
         self._set_guard(HEAD_S, self._check_head)
+
+    def _end_idle(self) -> None:
+        """Hang up unless the client still reads an answer: how long that may take is for the write guard to say."""
+        if self.transport.get_write_buffer_size():
+            self._set_guard(CHECK_S, self._end_idle)
+        else:
+            self._hang_up()
 
     def _check_head(self) -> None:
         if self._is_idle:
@@ -184,7 +191,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._expect_body(CHECK_S)
 
     def _refuse_slow(self) -> None:
-        self._refuse(408, "too_slow", "the request did not come within the time a request may take; send it again")
+        self._refuse(408, "too_slow", "the request did not arrive within the time limit; send it again")
 
     def _refuse_head(self) -> None:
         self._refuse(431, "header_too_large", f"the header has more than {HEAD_BYTES} bytes or {HEAD_FIELDS} fields")
@@ -201,12 +208,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._hang_up()
 
     def _hang_up(self) -> None:
-        """Close; at once when the other side does not even read."""
+        """Close once what was written is read; the write guard cuts off a client that does not read."""
         self._set_guard(None)
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            self.transport.close()
+        if not self._write_guard:
+            self._set_write_guard(WRITE_S)
+        self.transport.close()
 
     def _check_read(self) -> None:
         """Whether the client has read enough since; a little moves between two kernels even if it reads nothing."""

@@ -21,29 +21,29 @@ class _Strict(BaseModel):
 
 
 class IndexRequest(_Strict):
-    """Which entries are wanted."""
+    """Which entries to list."""
 
     ready: bool = False
-    """Only versions that answer."""
+    """If true, list only loaded versions."""
 
 
 class LoadParameters(_Strict):
-    """What to load, and as what."""
+    """The version to load, and its new label."""
 
     version: str | None = None
-    """Which version; "canary" for the one that is it now, and by default the one that was exported last."""
+    """The version to load; "canary" means the current canary. Default: the version that was exported last."""
     label: Literal["stable", "canary"] = "stable"
-    """What it becomes."""
+    """The label that the version gets."""
     mirror: float = Field(default=0.0, ge=0, le=1)
-    """The share of the stable version's requests that a canary sees too."""
+    """Shadow traffic: the share (0 to 1) of the stable version's requests that the canary gets a copy of."""
 
 
 class UnloadParameters(_Strict):
-    """What to unload: all of the model, or its canary alone."""
+    """What to unload: the whole model, or (with the label "canary") only its canary."""
 
     label: Literal["canary"] | None = None
     unload_dependents: bool = False
-    """Triton's; no model here depends on another."""
+    """Accepted because Triton's clients send it. It has no effect, as no model depends on another."""
 
 
 class LoadRequest(_Strict):
@@ -90,7 +90,8 @@ async def load_version(models: Models, name: str, wanted: LoadParameters) -> Non
 
     def relabel(shelf: Shelf) -> dict[str, Labels | None]:
         if name not in shelf:
-            raise RequestError(404, "model_not_found", "no such model is in the folder")
+            message = "the models folder has no model with this name; POST /v2/repository/index lists the models"
+            raise RequestError(404, "model_not_found", message)
         now = models.table[name].labels if name in models.table else None
         return {name: _relabel(name, now, wanted, newest_of(shelf[name]))}
 
@@ -103,10 +104,10 @@ def _relabel(name: str, now: Labels | None, wanted: LoadParameters, newest: str)
     version = on_trial or wanted.version or newest
     if wanted.label == STABLE:
         if wanted.mirror:
-            raise UserError('a mirror is for a canary; say "label": "canary" too')
+            raise UserError('mirror is given for the label stable; only a canary can have it: set "label": "canary"')
         return now.with_stable(version) if now else Labels(stable=version)
     if now is None:
-        raise UserError(f"{name} has no stable version beside which a canary could be; load one first")
+        raise UserError(f"{name} has no stable version, which a canary needs; load a stable version first")
     return Labels(stable=now.stable, canary=version, mirror=wanted.mirror)
 
 
@@ -115,7 +116,8 @@ async def unload_version(models: Models, name: str, wanted: UnloadParameters) ->
 
     def relabel(_: Shelf) -> dict[str, Labels | None]:
         if name not in models.table:
-            raise RequestError(404, "model_not_found", "no such model is served here")
+            message = "no model with this name is being served; GET /models lists the models"
+            raise RequestError(404, "model_not_found", message)
         return {name: Labels(stable=models.table[name].labels.stable) if wanted.label else None}
 
     with _refusals(models):

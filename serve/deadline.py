@@ -23,7 +23,7 @@ def deadline_of(request: Request, limit_ms: int, asked_ms: int | None = None) ->
     """
     given = request.headers.get(HEADER, str(limit_ms))
     if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given)):
-        raise RequestError(422, "invalid_parameter", f"{HEADER} takes whole milliseconds, from 1")
+        raise RequestError(422, "invalid_parameter", f"{HEADER} is not valid; expected whole milliseconds, at least 1")
     return time.perf_counter() + min(int(given), limit_ms, asked_ms or limit_ms) / 1000
 
 

@@ -57,11 +57,17 @@ def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
     @app.exception_handler(ClientDisconnect)
     async def _gone(request: Request, _: ClientDisconnect) -> JSONResponse:
         # Nobody reads this; the status is for the metrics, the number is nginx's.
-        return respond(request, 499, "client_closed_request", "the client hung up")
+        return respond(request, 499, "client_closed_request", "the client closed the connection")
 
     @app.exception_handler(Exception)
     async def _internal_error(request: Request, _: Exception) -> JSONResponse:
         # The stack is in the server's log: Starlette raises the exception again behind this answer, which passes by
         # the middleware that gives the others their id.
         headers = {"X-Request-Id": request.scope.get("request_id", "")}
-        return respond(request, 500, "internal_error", "the server failed on this request; its log says why", headers)
+        return respond(
+            request,
+            500,
+            "internal_error",
+            "the server failed on this request; the server's log has the reason",
+            headers,
+        )

@@ -18,9 +18,10 @@ from contract import ImageError
 from contract.request_error import RequestError
 from serve.access import REQUEST_ID, Access, Witness, choose_id
 from serve.batcher import late
+from serve.body_budget import Account
 from serve.inference_protocol import bad
+from serve.intake import Intake
 from serve.keys import Keys
-from serve.metrics import ServerMetrics
 from serve.timing import Timing
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -101,8 +102,9 @@ class Call:
 class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets through what is answered here; anything else that the protocol's messages know is UNIMPLEMENTED."""
 
-    def __init__(self, keys: Keys, metrics: ServerMetrics, witnesses: Sequence[Witness] = ()) -> None:
-        self._keys, self._metrics, self._witnesses = keys, metrics, witnesses
+    def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) -> None:
+        self._keys, self._metrics, self._witnesses = keys, intake.models.loader.metrics, witnesses
+        self._bodies, self._config = intake.bodies, intake.config
         self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
         self._reading: set[asyncio.Timeout] = set()
 
@@ -122,7 +124,9 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
         async def work(call: Call) -> Any:
             if lacking is not None:
                 raise RequestError(401, "unauthorized", lacking)
-            return await handler.unary_unary(await self._read(call, handler.request_deserializer), call)
+            with self._bodies.account() as account:
+                message = await self._read(call, account, handler.request_deserializer)
+                return await handler.unary_unary(message, call)
 
         async def answer(_: object, context: Any) -> Any:
             return await self._answer(Call(details.method, headers, context), work)
@@ -131,22 +135,31 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
         # answer for one that it can't parse with the name of a class.
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
 
-    async def _read(self, call: Call, parse: Callable[[bytes], Any]) -> Any:
+    async def _read(self, call: Call, account: Account, parse: Callable[[bytes], Any]) -> Any:
         """The call's message. Raises `RequestError`."""
+        # grpc tells how long a message is only once all of it is here.
+        await account.reserve(self._config.max_body_bytes, self._config.max_wait_ms / 1000)
         try:
             async with asyncio.timeout(MESSAGE_S) as patience:
                 self._reading.add(patience)
                 data = await call.receive()
             if data is not grpc.aio.EOF:
+                account.keep(len(data))
                 return parse(data)
         except TimeoutError:
-            raise RequestError(408, "too_slow", "the message did not come in time; send it again") from None
+            raise RequestError(
+                408, "too_slow", "the message did not arrive within the time limit; send it again"
+            ) from None
         except DecodeError as error:
-            raise bad("the message can't be read") from error
+            raise bad("the message is malformed; expected a protobuf message of this method") from error
         finally:
             self._reading.discard(patience)
         # Of the larger one grpc has told the client itself.
-        raise RequestError(413, "request_too_large", "there is no message, or one larger than is accepted")
+        raise RequestError(
+            413,
+            "request_too_large",
+            "the message is missing or too large; send one message, with fewer or smaller images",
+        )
 
     async def _answer(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
         failure = None
@@ -190,4 +203,4 @@ def explain(error: Exception) -> RequestError:
     if isinstance(error, ImageError):
         return RequestError.from_image_error(error)
     traceback.print_exception(error)
-    return RequestError(500, "internal_error", "the server failed on this call; its log says why")
+    return RequestError(500, "internal_error", "the server failed on this call; the server's log has the reason")

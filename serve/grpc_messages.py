@@ -59,7 +59,7 @@ def _tensor(message: ModelInferRequest) -> bytes:
     if not message.raw_input_contents:
         return _raw(typed[0]) if typed else b""
     if typed or len(message.raw_input_contents) != len(message.inputs):
-        raise bad("raw_input_contents takes one element for each input, and then no input has contents")
+        raise bad("raw_input_contents must have one element for each input, and then no input may have contents")
     raw: bytes = message.raw_input_contents[0]
     return raw
 
@@ -73,7 +73,7 @@ def _raw(given: Any) -> bytes:
         # In pieces, as `bytes` lets no other thread run, the event loop's among them.
         return b"".join(bytes(values[place : place + PIECE]) for place in range(0, len(values), PIECE))
     except ValueError as error:
-        raise bad("uint_contents takes whole numbers from 0 to 255") from error
+        raise bad("uint_contents has other values; expected whole numbers from 0 to 255") from error
 
 
 def write_answer(query: Query, outputs: Outputs, labels: Sequence[str], model: ModelId) -> ModelInferResponse:

@@ -25,8 +25,10 @@ OPTIONS = {
     # A peer whose machine has gone is found out, and the calls that it left waiting end.
     "grpc.keepalive_time_ms": 30_000,
     "grpc.keepalive_timeout_ms": 10_000,
-    # Each call may hold a message that is not complete.
+    # Each call may hold a message that is not complete, and before we ask for it only so many bytes of that.
     "grpc.max_concurrent_streams": 128,
+    "grpc.http2.lookahead_bytes": 65_536,
+    "grpc.http2.bdp_probe": 0,
 }
 
 
@@ -57,7 +59,7 @@ class GrpcServer:
 
     def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness], address: str) -> None:
         self._intake, self._keys, self.address = intake, keys, address
-        self._calls = Calls(keys, intake.models.loader.metrics, witnesses)
+        self._calls = Calls(intake, keys, witnesses)
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:

@@ -24,7 +24,7 @@ Pixels = NDArray[np.uint8]
 LENGTH_BYTES = 4
 
 
-TIMEOUT_SCHEMA = {"type": ["integer", "null"], "minimum": 1, "description": "In microseconds"}
+TIMEOUT_SCHEMA = {"type": ["integer", "null"], "minimum": 1, "description": "Time limit in microseconds"}
 
 
 def _told(**schema: Any) -> Any:
@@ -37,7 +37,7 @@ class _Strict(BaseModel):
 
 
 class InferInput(_Strict):
-    """A tensor that is sent: its values in `data`, or after the JSON."""
+    """An input tensor. Its values are in `data`, or follow the JSON as binary data."""
 
     name: Annotated[str, _told(const=INPUT_NAME)]
     shape: Annotated[list[int], _told(minItems=1)]
@@ -47,14 +47,14 @@ class InferInput(_Strict):
 
 
 class InferOutput(_Strict):
-    """A tensor that is asked for."""
+    """A requested output tensor."""
 
     name: Annotated[str, _told(enum=list(OUTPUT_NAMES))]
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class InferRequest(_Strict):
-    """What an inference request says in JSON."""
+    """The JSON of an inference request."""
 
     id: str | None = None
     parameters: Annotated[dict[str, Any], _told(properties={"timeout": TIMEOUT_SCHEMA})] = Field(default_factory=dict)
@@ -68,7 +68,7 @@ class InferRequest(_Strict):
         if given is None:
             return None
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise bad(f"timeout is {given!r}; expected microseconds, from 1")
+            raise bad(f"timeout is {given!r}; expected whole microseconds, at least 1")
         return max(1, given // 1000)
 
 
@@ -107,7 +107,7 @@ def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, bi
         raise bad(f"inputs are {[given.name for given in request.inputs[:8]]}; expected one, named {INPUT_NAME}")
     names = [wanted.name for wanted in request.outputs]
     if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
-        raise bad(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} once at most")
+        raise bad(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} at most once")
     pixels, files = _read_input(request.inputs[0], tensor, size, most)
     return Query(request=request, pixels=pixels, files=files, binary=binary)
 
@@ -115,7 +115,7 @@ def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, bi
 def _length(given: str, most: int) -> int:
     """How many bytes of the body are JSON."""
     if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) <= most):
-        raise bad(f"{HEADER} is {given[:20]!r}; expected how many of the body's {most} bytes are JSON")
+        raise bad(f"{HEADER} is {given[:20]!r}; expected the length of the JSON in bytes, at most the body's {most}")
     return int(given)
 
 
@@ -137,7 +137,7 @@ def _raw_request(body: bytes, size: int) -> InferRequest:
 def _read_input(given: InferInput, binary: bytes, size: int, most: int) -> tuple[list[Pixels], list[bytes]]:
     wanted = {"UINT8": [size, size, 3], "BYTES": []}.get(given.datatype)
     if wanted is None:
-        raise bad(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (picture files)")
+        raise bad(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (image files)")
     if not given.shape or given.shape[1:] != wanted or not 1 <= given.shape[0] <= most:
         raise bad(f"shape is {given.shape[:8]}; expected {['N', *wanted]} with N from 1 to {most}")
     if given.data is None:
@@ -146,7 +146,7 @@ def _read_input(given: InferInput, binary: bytes, size: int, most: int) -> tuple
         return list(_pixels(given, binary)), []
     files = _split(binary) if given.data is None else _decode(given.data)
     if len(files) != given.shape[0]:
-        raise bad(f"shape is {given.shape}, but there are {len(files)} elements")
+        raise bad(f"shape is {given.shape}, but data has {len(files)} elements; expected the same number")
     return [], files
 
 
@@ -154,7 +154,7 @@ def _sized(given: InferInput, binary: bytes) -> bytes:
     """The input's bytes. Its size need not be said, as there is only one input."""
     size = given.parameters.get("binary_data_size", len(binary))
     if size != len(binary) or isinstance(size, bool):
-        raise bad(f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON")
+        raise bad(f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON; expected the same number")
     return binary
 
 
@@ -162,14 +162,14 @@ def _pixels(given: InferInput, binary: bytes) -> Pixels:
     count = math.prod(given.shape)
     if given.data is None:
         if len(binary) != count:
-            raise bad(f"shape {given.shape} takes {count} bytes; there are {len(binary)}")
+            raise bad(f"the data has {len(binary)} bytes; expected {count} bytes for the shape {given.shape}")
         return np.frombuffer(binary, np.uint8).reshape(given.shape)
     try:
         values = np.asarray(given.data)
     except ValueError as error:  # rows of several lengths
-        raise bad("data is not a tensor") from error
+        raise bad("data is not a tensor: its rows differ in length") from error
     if values.dtype.kind not in "iu" or values.size != count or values.min() < 0 or values.max() > 255:
-        raise bad(f"data does not hold {count} whole numbers from 0 to 255")
+        raise bad(f"data is not valid; expected {count} whole numbers from 0 to 255")
     return values.astype(np.uint8).reshape(given.shape)
 
 
@@ -180,7 +180,7 @@ def _split(binary: bytes) -> list[bytes]:
         begin = place + LENGTH_BYTES
         place = begin + int.from_bytes(binary[place:begin], "little")
         if place > len(binary) or begin > len(binary):
-            raise bad("an element is longer than what is left of the body")
+            raise bad("an element is longer than the rest of the body; check the 4-byte lengths before the elements")
         elements.append(binary[begin:place])
     return elements
 
@@ -190,7 +190,7 @@ def _decode(data: Sequence[Any]) -> list[bytes]:
     try:
         return [base64.b64decode(element, validate=True) for element in data]
     except (binascii.Error, ValueError, TypeError) as error:
-        raise bad("data of type BYTES takes picture files in base64") from error
+        raise bad("data is not valid base64; expected image files in base64 for the datatype BYTES") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +245,9 @@ def _join(elements: Iterable[bytes]) -> bytes:
 def _classify(classes: object, values: NDArray[np.float32], labels: Sequence[str]) -> list[str]:
     """`score:index:label` of the best classes, row after row."""
     if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1 or values.ndim != 2:
-        raise bad("classification takes a number from 1, and an output with one value for each class")
+        raise bad(
+            "classification is not valid; expected a whole number of at least 1, for an output with one value per class"
+        )
     return [
         f"{row[index]:f}:{index}:{labels[index]}"
         for row in values

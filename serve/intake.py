@@ -9,6 +9,7 @@ from fastapi import Request
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import RequestError
+from serve.body_budget import BodyBudget
 from serve.config import ServeConfig
 from serve.deadline import deadline_of, while_awaited
 from serve.inference_protocol import Query
@@ -25,6 +26,7 @@ class Intake:
 
     def __init__(self, models: Models, config: ServeConfig) -> None:
         self.models, self.config = models, config
+        self.bodies = BodyBudget(config.max_bodies_bytes)
 
     def refusal(self, timing: Timing) -> RequestError | None:
         """429 while there is too much to do, where a request need not be looked at to know for which model."""
@@ -73,7 +75,7 @@ class Visit:
         """The picture files of the request. Raises `RequestError`, `ClientDisconnect`."""
         pictures = await read_images(self.request, self.config)
         if most is not None and len(pictures) > most:
-            raise RequestError(422, "too_many_files", "this route answers for one picture; use /predict for several")
+            raise RequestError(422, "too_many_files", "this route takes one image; use /predict for several images")
         return pictures
 
     async def run(self, pictures: Sequence[bytes]) -> list[Outputs | ImageError]:

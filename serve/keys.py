@@ -18,6 +18,8 @@ OPEN = {"/", "/ping", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.
 OPEN_FOLDERS = ("/page/", "/swagger/")
 ADMIN_FOLDER = "/v2/repository/"
 SHORTEST = 16
+API_NEEDED = "the API key is missing or wrong; send it in the header Authorization: Bearer <key>"
+ADMIN_NEEDED = "the admin token is missing or wrong; send it in the header Authorization: Bearer <token>"
 
 
 def read_key(path: Path, what: str) -> str:
@@ -25,7 +27,9 @@ def read_key(path: Path, what: str) -> str:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, ValueError) as error:
-        raise UserError(f"the {what} can't be read from {path} ({error}); expected a line of ASCII") from error
+        raise UserError(
+            f"the {what} can't be read from {path} ({error}); expected a text file whose first line is ASCII"
+        ) from error
     key = lines[0].strip() if lines else ""
     if len(key) < SHORTEST:
         raise UserError(f"the {what} in {path} has {len(key)} characters; expected at least {SHORTEST}")
@@ -46,18 +50,18 @@ class Keys:
             api=read_key(api, "API key") if api else None, admin=read_key(admin, "admin token") if admin else None
         )
         if api and keys.api == keys.admin:
-            raise UserError("the admin token is the API key, so whoever may ask could unload models; choose another")
+            raise UserError(
+                "the admin token equals the API key, so every client could unload models; choose another token"
+            )
         return keys
 
     def refusal(self, path: str, headers: Mapping[str, str]) -> str | None:
         """What a request to `path` lacks; None if it may pass. The names of `headers` are in small letters."""
         if self.admin and path.startswith(ADMIN_FOLDER):
-            return (
-                None if _has(headers, self.admin) else "this route wants the admin token: Authorization: Bearer <token>"
-            )
+            return None if _has(headers, self.admin) else ADMIN_NEEDED
         if not self.api or path in OPEN or path.startswith(OPEN_FOLDERS) or _has(headers, self.api):
             return None
-        return "this server wants its API key: Authorization: Bearer <key>"
+        return API_NEEDED
 
 
 def _has(headers: Mapping[str, str], key: str) -> bool:

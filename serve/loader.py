@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from contract import ManifestError
+from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model
 from runtime.machine import cores
 from runtime.tuning import Tuning, Wish, tuned_model
@@ -32,12 +34,13 @@ class Loader:
     def load(self, found: Found) -> Service:
         """A bundle's service. Says what was proven. Raises `ManifestError`, `ProviderError` or `GoldenError`."""
         model, tuning, how = self._open(found)
+        _check_unchanged(found, model)
         manifest = found.manifest
         service = self.equip(model, tuning)
         print(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
             f"Verified {len(manifest.files)} files; golden files agree on {self._wish.provider} "
-            f"(largest difference {100 * model.golden_disagreement:.1f} % of what is tolerated)\n"
+            f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
             f"{tuning.summary} ({how})",
             flush=True,
         )
@@ -49,7 +52,7 @@ class Loader:
         alike = self._tunings.get((manifest.architecture, manifest.image.size))
         if alike and max(alike.batch_s) <= manifest.max_batch:
             model = load_model(found.folder, self._wish.provider, alike.threads, tuple(alike.batch_s))
-            return model, alike, "as a model of the same size"
+            return model, alike, "settings of a model of the same size"
         model, tuning, known = tuned_model(found.folder, self._wish)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 
@@ -60,3 +63,10 @@ class Loader:
             self._machine = Machine(decoding=DecodePool(cores()), lanes=Lanes(tuning.runners), metrics=self.metrics)
         self._tunings[model.manifest.architecture, model.manifest.image.size] = tuning
         return Service(model, tuning, self._machine, self._max_wait_s)
+
+
+def _check_unchanged(found: Found, model: Model) -> None:
+    """It was looked at and then loaded: labels and routes must not name one version while another one answers."""
+    path = found.folder / MANIFEST_FILE
+    if not path.is_file() or sha256_of(path) != found.fingerprint or model.manifest != found.manifest:
+        raise ManifestError(f"{found.folder} changed while it was loaded; once it is complete, load it again")

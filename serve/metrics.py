@@ -37,19 +37,24 @@ class ServerMetrics:
         self.registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
-        self.requests = counter("requests", "Answers by route and status", ["route", "status"])
+        self.requests = counter("requests", "Responses by route and status", ["route", "status"])
         names = list(ModelId._fields)
-        self.errors = counter("errors", "Answers that are errors, by code", [*names, "code"])
-        self.stages = histogram("stage_seconds", "Time by stage", [*names, "stage"], buckets=SECONDS)
+        self.errors = counter("errors", "Error responses by error code", [*names, "code"])
+        self.stages = histogram(
+            "stage_seconds", "Time spent in each stage, in seconds", [*names, "stage"], buckets=SECONDS
+        )
         self.batch_size = histogram("batch_size", "Images per batch", names, buckets=SIZES)
-        self.waiting = gauge("waiting_images", "Images in the queue or being decoded", names)
-        self.wait_s = gauge("predicted_wait_seconds", "What an image that comes now would wait", names)
-        self.info = gauge("model_info", "The models being served", [*names, "label"])
+        self.waiting = gauge("waiting_images", "Images that are being decoded or wait in the queue", names)
+        self.wait_s = gauge("predicted_wait_seconds", "Predicted wait of a new image, in seconds", names)
+        self.info = gauge("model_info", "Models and versions that are being served", [*names, "label"])
         self.mirrored = counter(
-            "mirrored_pictures", "Pictures that a canary saw too, by what came of it", [*names, "result"]
+            "mirrored_pictures", "Images of shadow traffic (copied to a canary), by result", [*names, "result"]
         )
         self.mirror_difference = histogram(
-            "mirror_difference", "By how much the best class's probability differs", names, buckets=SHARES
+            "mirror_difference",
+            "Difference between stable and canary in the best class's probability",
+            names,
+            buckets=SHARES,
         )
 
     def watch(self, model: ModelId, queue: Queue) -> None:

@@ -46,7 +46,7 @@ class Served:
     def summary(self) -> str:
         """A line for people."""
         share = self.labels.mirror if self.canary else 0
-        mirrored = f", which sees {100 * share:g} % of the requests" if share else ""
+        mirrored = f", which gets a copy of {100 * share:g} % of the requests" if share else ""
         return ", ".join(f"{label} {service.id.version}" for label, service in self.by_label.items()) + mirrored
 
     def find(self, version: str | None) -> Service | None:
@@ -73,14 +73,20 @@ class Models:
         Raises `RequestError` 404, and 422 where it takes a name.
         """
         if not self.table:
-            raise RequestError(404, "model_not_found", "no model is served here; load one")
+            raise RequestError(404, "model_not_found", "no model is being served; load one first")
         if name is None:
             if len(self.table) > 1:
-                raise RequestError(422, "missing_model", f"say which model: ?model= one of {', '.join(self.table)}")
+                raise RequestError(
+                    422,
+                    "missing_model",
+                    f"several models are being served; choose one with ?model=: {', '.join(self.table)}",
+                )
             name = next(iter(self.table))
         service = self.table[name].find(version) if name in self.table else None
         if service is None:
-            raise RequestError(404, "model_not_found", "no such model or version is served here")
+            raise RequestError(
+                404, "model_not_found", "no such model or version is being served; GET /models lists them"
+            )
         return service
 
     @property
@@ -156,7 +162,7 @@ class Models:
 
     def _print(self) -> None:
         lines = [f"Serving {name}: {served.summary}" for name, served in sorted(self.table.items())]
-        print("\n".join(lines) or "Serving no model", flush=True)
+        print("\n".join(lines) or "No model is being served", flush=True)
 
     def _retire(self, services: Iterable[Service]) -> None:
         """Let services end that nobody finds any more."""
@@ -182,15 +188,23 @@ class Models:
             await service.batcher.work()
         except Exception as error:  # it answers nothing any more, whatever it was
             served = self.table.get(service.id.model)
-            if served and served.canary is service:
-                self._drop_canary(served.stable, service, error)
-            else:  # the server ends and says why
+            if served and served.stable is service:  # the server ends and says why
                 self.life.failure = error
+            elif served and served.canary is service:
+                self._drop_canary(served.stable, service, error)
+            else:
+                name, version = service.id
+                print(
+                    f"error: {error}; version {version} of {name} has failed and is no longer served; "
+                    "the others are not affected",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
     def _drop_canary(self, stable: Service, canary: Service, error: Exception) -> None:
         """It is on trial: its end must not be that of the others. When the folder is read again it is tried again."""
         name, version = canary.id
-        print(f"error: {error}; version {version} of {name}, the canary, is dropped", file=sys.stderr, flush=True)
+        print(f"error: {error}; the canary (version {version} of {name}) is removed", file=sys.stderr, flush=True)
         self._open = {key: service for key, service in self._open.items() if service is not canary}
         self.table = {**self.table, name: Served(labels=Labels(stable=stable.id.version), stable=stable)}
         self.table[name].connect()

@@ -11,23 +11,25 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from serve.inference_protocol import InferRequest
-from serve.keys import ADMIN_FOLDER, Keys
+from serve.keys import ADMIN_FOLDER, API_NEEDED, Keys
 from serve.routes.documents import HEADERS, JSON, PARAMETERS, V2, Refusal, error_form, reference
 
 Document = dict[str, Any]
 ABOUT = (
-    "Names what is in a picture. Every answer that is an error says why, in one form: `ErrorBody`, and `ProtocolError` "
-    "under /v2. A path that is not listed is 404, and a method that its path does not have is 405, whose header Allow "
-    "says which it has."
+    "Classifies images. Every error response says what is wrong; its body is an `ErrorBody`, or a `ProtocolError` for "
+    "paths under /v2. For an unknown path the status is 404. For a method that a path does not support it is 405, and "
+    "the header Allow lists the supported methods."
 )
 SCHEMAS = "#/components/schemas/"
 FASTAPIS = ("HTTPValidationError", "ValidationError")
 EVERYWHERE = {
-    "408": Refusal("The request came too slowly", "too_slow", "the request did not come within the time it may take"),
+    "408": Refusal("Slow client", "too_slow", "the request did not arrive within the time limit; send it again"),
     "431": Refusal("The header is too large", "header_too_large", "the header has more than 16384 bytes or 100 fields"),
-    "500": Refusal("The server failed", "internal_error", "the server failed on this request; its log says why"),
+    "500": Refusal(
+        "The server failed", "internal_error", "the server failed on this request; the server's log has the reason"
+    ),
 }
-LOCKED = Refusal("The key is missing or wrong", "unauthorized", "this server wants its API key")
+LOCKED = Refusal("The key is missing or wrong", "unauthorized", API_NEEDED)
 # These end before the request gets an id, and the last one after its time has been told.
 WITHOUT = {"408": set(HEADERS), "431": set(HEADERS), "500": {"Server-Timing"}}
 API, ADMIN = ("ApiKey", "ApiKeyHeader"), ("AdminToken", "AdminTokenHeader")

@@ -26,12 +26,12 @@ PLACES = ("", "*/", "*/*/")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A bundle in the folder. `fingerprint` is its manifest's SHA-256, `written` when that was written (Unix time)."""
+    """A bundle in the folder. `fingerprint` is its manifest's SHA-256, `exported` its time of export (Unix time)."""
 
     manifest: Manifest
     folder: Path
     fingerprint: str
-    written: float
+    exported: float
 
 
 @checked(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -71,10 +71,10 @@ class Repository:
             versions = shelf.setdefault(found.manifest.name, {})
             if twice := versions.get(found.manifest.version):
                 what = f"{found.manifest.name}, version {found.manifest.version}"
-                raise ManifestError(f"{twice.folder} and {found.folder} are both {what}; remove one")
+                raise ManifestError(f"{twice.folder} and {found.folder} are both {what}; remove one of them")
             versions[found.manifest.version] = found
         if not shelf:
-            raise ManifestError(f"{self.folder} holds no bundle; expected folders with a {MANIFEST_FILE} each")
+            raise ManifestError(f"{self.folder} has no bundle; expected folders that contain a {MANIFEST_FILE}")
         return shelf
 
     def _bundles(self) -> Iterator[Found]:
@@ -83,11 +83,11 @@ class Repository:
             try:
                 yield _look(folder)
             except ManifestError as error:
-                print(f"warning: {error}; it is left out", file=sys.stderr, flush=True)
+                print(f"warning: {error}; this bundle is not served", file=sys.stderr, flush=True)
 
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
-            raise ManifestError(f"{self.folder} is no folder; MODELS takes one with bundles in it")
+            raise ManifestError(f"{self.folder} is not a folder; expected MODELS to be a folder of bundles")
         paths = [path for place in PLACES for path in sorted(self.folder.glob(f"{place}{MANIFEST_FILE}"))]
         inside = [path.parent for path in paths]
         return [path for path in inside if not any(part[0] == "." for part in path.relative_to(self.folder).parts)]
@@ -114,7 +114,9 @@ class Repository:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise UserError(f"{path} can't be used: {place or 'it'}: {first['msg']}; correct or remove it") from error
+            raise UserError(
+                f"{path} is not valid: {place or 'the file'}: {first['msg']}; correct or remove the file"
+            ) from error
 
     def keep(self, changes: Mapping[str, Labels | None]) -> None:
         """Write labels for the next start; a single bundle has none. Raises `UserError` where it can't be written."""
@@ -125,27 +127,29 @@ class Repository:
             write_text_atomically(self.folder / LABELS_FILE, json.dumps(kept, indent=1) + "\n")
         except OSError as error:
             problem = f"{self.folder / LABELS_FILE} can't be written ({error.strerror})"
-            raise UserError(f"{problem}, so a restart would forget it; nothing was changed") from error
+            raise UserError(f"{problem}, so the change would be lost at a restart; nothing was changed") from error
 
 
 def _check(name: str, labels: Labels, there: list[str]) -> None:
     if labels.mirror and not labels.canary:
-        raise UserError(f"{name} has a mirror and no canary, which is what it would be for; name one, or no mirror")
+        raise UserError(f"{name} has a mirror but no canary to send it to; set a canary or remove the mirror")
     if labels.canary == labels.stable:
         raise UserError(
-            f"version {labels.stable} of {name} can't be both stable and canary; name another, or no canary"
+            f"version {labels.stable} of {name} can't be both stable and canary; choose another canary or none"
         )
     for label, version in labels.versions.items():
         if version not in there:
             known = ", ".join(there) or "none"
-            raise UserError(f"{name} has no version {version}, which should be {label}; there are: {known}")
+            raise UserError(f"{name} has no version {version} to use as {label}; available versions: {known}")
 
 
 def newest_of(versions: Mapping[str, Found]) -> str:
     """The version that was exported last."""
-    return max(versions, key=lambda version: (versions[version].written, version))
+    return max(versions, key=lambda version: (versions[version].exported, version))
 
 
 def _look(folder: Path) -> Found:
     manifest, path = Manifest.read(folder), folder / MANIFEST_FILE
-    return Found(manifest=manifest, folder=folder, fingerprint=sha256_of(path), written=path.stat().st_mtime)
+    # Only the file's time tells when a bundle of format 1 was exported; a plain copy of it counts as new.
+    exported = manifest.exported_at.timestamp() if manifest.exported_at else path.stat().st_mtime
+    return Found(manifest=manifest, folder=folder, fingerprint=sha256_of(path), exported=exported)

@@ -60,10 +60,10 @@ def serve(config: ServeConfig) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         DrainingServer(settings, models, config.drain_ms / 1000, grpc).run(sockets=[listener])
     if life.hung:  # Python would wait for the thread that runs it
-        print("error: a batch does not end; ending without it", file=sys.stderr, flush=True)
+        print("error: a batch does not finish; the server stops without waiting for it", file=sys.stderr, flush=True)
         os._exit(1)
     if life.failure:
-        raise UserError(f"{life.failure}; the server has ended, start it again")
+        raise UserError(f"{life.failure}; the server has stopped: start it again")
 
 
 def prepare(config: ServeConfig) -> tuple[Keys, Sequence[Witness]]:
@@ -140,7 +140,7 @@ class DrainingServer(uvicorn.Server):
         try:
             await self._models.reload()
         except UserError as error:
-            print(f"error: {error}; everything is served as before", file=sys.stderr, flush=True)
+            print(f"error: {error}; the server continues with the models it had before", file=sys.stderr, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM begins the draining; a second one, or SIGINT, ends it."""

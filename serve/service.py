@@ -28,15 +28,15 @@ EDGES = ("left", "top", "right", "bottom")
 
 @dataclass(frozen=True, kw_only=True)
 class ImageAnswer:
-    """The answer for one picture."""
+    """The answer for one image."""
 
     model: str
     version: str
     predictions: list[Prediction]
     activation_map: list[list[float]] | None = None
-    """Where the model looked, if asked for: how much each place speaks for the best class, row after row."""
+    """Where the model looked, if requested: how much each position supports the best class, row by row."""
     view: dict[str, float] | None = None
-    """The part of the picture that it saw: left, top, right, bottom, as shares of the upright width and height."""
+    """The part of the image that it covers: left, top, right, bottom, as shares of the upright width and height."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,5 +186,5 @@ class Service:
 def good(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
     """Where a request has one error as a whole, it says which picture it means."""
     if isinstance(result, ImageError):
-        raise ImageError(result.code, f"picture {place} of {count}: {result}" if count > 1 else str(result))
+        raise ImageError(result.code, f"image {place} of {count}: {result}" if count > 1 else str(result))
     return result

@@ -84,7 +84,11 @@ class _SayOnce(logging.Handler):
         if not self._said:
             self._said = True
             text = " ".join(record.getMessage().split())
-            print(f"warning: tracing: {text} (said once; requests are answered as ever)", file=sys.stderr, flush=True)
+            print(
+                f"warning: tracing: {text} (reported only once; requests are answered as usual)",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def start_tracing() -> Tracing | None:
@@ -95,7 +99,9 @@ def start_tracing() -> Tracing | None:
     try:
         return Tracing()
     except ValueError as error:
-        raise UserError(f"a variable of OpenTelemetry can't be used: {error}; correct the OTEL_ variables") from error
+        raise UserError(
+            f"an environment variable of OpenTelemetry is not valid: {error}; correct the OTEL_* variables"
+        ) from error
 
 
 def _wanted() -> bool:

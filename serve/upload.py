@@ -30,7 +30,9 @@ async def read_body(request: Request, config: ServeConfig) -> bytes:
 def _chunks(request: Request, config: ServeConfig) -> AsyncGenerator[bytes, None]:
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
-        raise RequestError(415, "unsupported_encoding", f"the body is {encoding[:20]}-encoded; send it as it is")
+        raise RequestError(
+            415, "unsupported_encoding", f"the body is {encoding[:20]}-encoded; send it without Content-Encoding"
+        )
     return _limited(request, config.max_body_bytes)
 
 
@@ -48,7 +50,7 @@ async def _limited(request: Request, limit: int) -> AsyncGenerator[bytes, None]:
 
 
 def _too_large(limit: int) -> RequestError:
-    message = f"the request is larger than {limit / 1e6:g} MB; send fewer or smaller pictures"
+    message = f"the request is larger than {limit / 1e6:g} MB; send fewer or smaller images"
     # The rest of the body is not read, so the connection can't be used again.
     return RequestError(413, "request_too_large", message, {"Connection": "close"})
 
@@ -71,9 +73,9 @@ async def _read_form(request: Request, stream: AsyncGenerator[bytes, None], conf
     try:
         form = await parser.parse()
     except (MultiPartException, KeyError) as error:
-        message = getattr(error, "message", "it names no boundary")
+        message = getattr(error, "message", "its Content-Type has no boundary")
         raise RequestError(400, "malformed_form", f"the form can't be read: {message}") from error
     files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
     if not files:
-        raise RequestError(422, "missing_file", "the form has no file; send the picture as a file field named file")
+        raise RequestError(422, "missing_file", "the form has no file; send the image as a file field named file")
     return [await part.read() for part in files]

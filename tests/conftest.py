@@ -1,5 +1,6 @@
 """Real parts, made small: a resnet18 trained for ten epochs, its true export, a real server."""
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def run_folder(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(run_folder: Path) -> Path:
     """The true export of `run_folder`."""
     return export(ExportConfig(run=run_folder.name, runs=run_folder.parent))
+
+
+@pytest.fixture(scope="session")
+def old_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that commit c614a0e exported, in manifest format 1; most of its weights are zero, so it packs well."""
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(REPOSITORY / "tests" / "contract" / "bundle-c614a0e.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "bundle"
 
 
 @pytest.fixture(scope="session")

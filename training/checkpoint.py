@@ -46,9 +46,9 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist; train first: make train") from None
+        raise CheckpointError(f"{path} does not exist; train the model first: make train") from None
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged or not ours; train again") from error
+        raise CheckpointError(f"{path} is damaged or not a checkpoint of this program; train again") from error
     return content
 
 

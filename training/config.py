@@ -7,6 +7,7 @@ from typing import Literal
 from contract import ImageSpec, UsageError
 from contract.image import Fit
 from contract.manifest import NAME_PATTERN
+from contract.text import is_writable, printable
 
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
@@ -19,47 +20,47 @@ class TrainConfig:
     """Fine-tune a ResNet on a folder of labelled images."""
 
     data: Path
-    """A folder per class; or train/ val/ (or valid/) test/ of such folders; or a CSV: path, label[, split][, group]."""
+    """A folder per class; or train/, val/ (or valid/), test/ with such folders; or CSV: path,label[,split][,group]."""
     run: str
-    """Name of the run; letters, digits, dot, dash and underscore."""
+    """Name of the run: letters, digits, dots, dashes and underscores."""
     runs: Path = Path("runs")
-    """Folder that holds all runs."""
+    """Folder that contains all runs."""
     arch: Architecture = "resnet152"
-    """Network."""
+    """Network architecture."""
     weights: str = "imagenet"
-    """Where training starts: "imagenet" (torchvision's current weights), "none", or a .pth or .safetensors file."""
+    """Initial weights: "imagenet" (torchvision's current weights), "none" (random), or a .pth or .safetensors file."""
     freeze: bool = False
-    """Train only the last layer on top of the given weights."""
+    """Train only the last layer and keep all other weights."""
     size: int = 224
-    """Side of the square the model sees, in pixels."""
+    """Input size of the model: side of a square, in pixels."""
     fit: Fit = "crop"
-    """Pictures that are not square: "crop" sees the centre, "stretch" sees all of it, out of proportion."""
+    """How images become square: "crop" keeps the centre, "stretch" keeps the whole image but distorts it."""
     epochs: int = 12
-    """Passes over the training images."""
+    """Number of passes over the training images."""
     batch: int = 32
-    """Images per step."""
+    """Number of images in each training step."""
     lr: float | None = None
-    """Peak learning rate of the one-cycle schedule; by default 5e-4 from scratch, 1e-4 fine-tuning, 1e-3 frozen."""
+    """Peak learning rate of the one-cycle schedule. Default: 5e-4 from scratch, 1e-4 fine-tuning, 1e-3 frozen."""
     weight_decay: float = 0.02
-    """AdamW's weight decay; norms and biases are spared."""
+    """Weight decay of AdamW. It is not applied to normalization layers and biases."""
     label_smoothing: float = 0.1
-    """Share of the target spread over all classes."""
+    """Label smoothing: the share of the target probability that is spread over all classes."""
     seed: int = 0
-    """Fixes the split, the order of the images, their augmentation and the fresh weights."""
+    """Seed for the split, the order of the images, the augmentation and the random initial weights."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Arithmetic of the training steps; "auto" takes bf16 where the machine has it in hardware."""
+    """Number format for training. "auto" uses bf16 if the hardware supports it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; "auto" takes the GPU if there is one."""
+    """Device for training. "auto" uses the GPU if there is one."""
     workers: int | None = None
-    """Processes that decode images; by default chosen from the machine."""
+    """Number of processes that decode images. Default: depends on the machine."""
     skip_unreadable: bool = False
-    """Train without the files that are no readable images, instead of stopping."""
+    """Skip files that are not readable images. Without this option, training stops if there are any."""
     names: Path | None = None
-    """JSON of class -> display name in any language; by default names.json in the data folder, if there."""
+    """JSON file: class -> display name, in any language. Default: names.json in the data folder, if it exists."""
     resume: bool = False
     """Continue an interrupted run from its last checkpoint."""
     overwrite: bool = False
-    """Discard what is in the run folder and start anew."""
+    """Discard the contents of the run folder and start again."""
 
     def __post_init__(self) -> None:
         """Check everything at once."""
@@ -69,12 +70,19 @@ class TrainConfig:
             ),
             f"size is {self.size}; expected 32 to 1024 px": 32 <= self.size <= 1024,
             f"epochs is {self.epochs}; expected at least 1": self.epochs >= 1,
-            f"batch is {self.batch}; expected at least 2 (batch norm needs company)": self.batch >= 2,
-            f"lr is {self.lr}; expected above 0": self.lr is None or self.lr > 0,
-            f"label_smoothing is {self.label_smoothing}; expected 0 to below 1": 0 <= self.label_smoothing < 1,
-            "freeze needs weights to keep; set weights to imagenet or a file": not self.freeze
+            f"batch is {self.batch}; expected at least 2 (batch normalization needs several images)": self.batch >= 2,
+            f"lr is {self.lr}; expected more than 0": self.lr is None or self.lr > 0,
+            f"label_smoothing is {self.label_smoothing}; expected at least 0 and less than 1": 0
+            <= self.label_smoothing
+            < 1,
+            "freeze is given but weights is none; set weights to imagenet or a file": not self.freeze
             or self.weights != "none",
-            "resume and overwrite contradict each other": not (self.resume and self.overwrite),
+            **{
+                f"{name} is {printable(path)}, which is not UTF-8; rename it": is_writable(path)
+                for name in ("data", "runs", "weights", "names")
+                if (path := str(getattr(self, name)))
+            },
+            "resume and overwrite are both given; choose one of them": not (self.resume and self.overwrite),
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
 

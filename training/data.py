@@ -11,6 +11,7 @@ from pathlib import Path
 
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
+from contract.text import is_writable, printable
 from training.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
 from training.sources import SPLITS, DataError, Entry, read_source
 from training.splits import assign_splits
@@ -94,7 +95,7 @@ def _check_nothing_vanished(source: Path, entries: list[Entry], labels: list[str
         if (split, label) not in present
     ]
     if missing:
-        raise DataError(f"{source} is left with too few images: {'; '.join(missing)}")
+        raise DataError(f"{source} has too few readable images: {'; '.join(missing)}; add images or repair the files")
 
 
 def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: list[str]) -> list[str]:
@@ -104,11 +105,13 @@ def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: lis
     if duplicates:
         listed = shorten([f"  {line}" for line in duplicates])
         warnings.append(
-            f"{len(duplicates)} pictures stand more than once; across splits that flatters the figures, "
-            f"across classes one label is wrong:\n{listed}"
+            f"{len(duplicates)} images occur more than once. Duplicates in different splits make the measured accuracy "
+            f"too high; duplicates in different classes mean that a label is wrong. They are:\n{listed}"
         )
     if not any(entry.split == "test" for entry in entries):
-        warnings.append("no test split: the validation images chose the best epoch, so their figure flatters")
+        warnings.append(
+            "There is no test split. The best epoch was chosen on the validation images, so their accuracy is too high."
+        )
     return warnings
 
 
@@ -121,12 +124,14 @@ def _read_names(source: Path, labels: list[str], names: Path | None) -> tuple[Cl
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); expected an object of class -> display name") from error
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise DataError(f"{path} must hold a JSON object of class -> display name")
+        raise DataError(f"{path} is not valid; expected a JSON object of class -> display name (both text)")
+    if bad := [label for label, name in table.items() if not is_writable(name)]:
+        raise DataError(f"{path} has a display name that is not valid Unicode, for {printable(bad[0])}; correct it")
     if set(table) != set(labels):
         missing, unknown = sorted(set(labels) - set(table)), sorted(set(table) - set(labels))
         raise DataError(
-            f"{path} must name every class of {source} and nothing else: "
-            f"not named: {', '.join(missing) or 'none'}; no such class: {', '.join(unknown) or 'none'}"
+            f"{path} must have exactly the classes of {source}; "
+            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
     return tuple(ClassLabel(label=label, display_name=table[label]) for label in labels)
 

@@ -14,7 +14,7 @@ def pick_device(asked: str) -> torch.device:
     """The device to train on. Raises `UsageError` when CUDA is asked for and absent."""
     available = torch.cuda.is_available()
     if asked == "cuda" and not available:
-        raise UsageError("device is cuda, but torch finds no CUDA GPU here; use auto or cpu")
+        raise UsageError("device is cuda, but torch finds no CUDA GPU on this machine; use auto or cpu")
     return torch.device("cuda" if available and asked != "cpu" else "cpu")
 
 

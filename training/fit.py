@@ -31,7 +31,7 @@ def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
                 history.append(record)
     except KeyboardInterrupt:
         again = make_command(replace(trainer.config, resume=True, overwrite=False))
-        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; go on with: {again}") from None
+        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; continue with: {again}") from None
     return history
 
 

@@ -54,8 +54,8 @@ def refuse_unreadable(unreadable: dict[Path, str]) -> None:
     """Raise `DataError` with the files that can't be read, unless there are none."""
     if unreadable:
         raise DataError(
-            f"{len(unreadable)} files are no readable images:\n{describe_unreadable(unreadable)}\n"
-            "Mend or remove them, or train without them: SKIP_UNREADABLE=1"
+            f"{len(unreadable)} files are not readable images:\n{describe_unreadable(unreadable)}\n"
+            "Repair or remove them, or train without them: SKIP_UNREADABLE=1"
         )
 
 

@@ -39,5 +39,5 @@ def plot_confusion(confusion: Sequence[Sequence[int]], names: Sequence[str], tit
     axes = figure.add_subplot()
     display = ConfusionMatrixDisplay(np.array(confusion), display_labels=list(names))
     display.plot(ax=axes, cmap="Blues", xticks_rotation=30, colorbar=False)
-    axes.set(title=title, xlabel="answered", ylabel="true class")
+    axes.set(title=title, xlabel="predicted class", ylabel="true class")
     figure.savefig(path)

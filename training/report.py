@@ -24,7 +24,9 @@ def write_report(
     for quantity in ("accuracy", "loss"):
         plot_curves(history, quantity, results["epoch"], folder / f"{quantity}.png")
     names = [entry.label for entry in classes]
-    plot_confusion(results[split]["confusion"], names, f"Confusion on {split} images", folder / "confusion_matrix.png")
+    plot_confusion(
+        results[split]["confusion"], names, f"Confusion matrix of the {split} images", folder / "confusion_matrix.png"
+    )
     page = (
         _environment()
         .get_template(TEMPLATE)

@@ -2,11 +2,16 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from contract.atomic import write_text_atomically
+from contract.manifest import sha256_of
 from training import checkpoint
 from training.checkpoint import CheckpointError
 from training.command import make_command
@@ -17,8 +22,25 @@ METRICS_FILE = "metrics.jsonl"
 RESULTS_FILE = "results.json"
 SPLIT_FILE = "split.csv"
 VALIDATION_FILE = "validation.npz"
+MEASURED_FILES = (CONFIG_FILE, f"checkpoints/{checkpoint.BEST}", VALIDATION_FILE)
 # How a run is started or where it is computed; none of it makes another run of it.
 _NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
+
+
+@contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Keep other commands off the run: two at once would mix two models. Raises `CheckpointError`, `OSError`."""
+    lock = FileLock(folder.parent / f".{folder.name}.lock")  # beside the folder, which is emptied for a new run
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise CheckpointError(
+            f"{folder} is in use by another training or export; wait until it has ended, or choose another RUN"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def open_run(config: TrainConfig) -> None:
@@ -34,7 +56,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
     """
     if any(config.folder.iterdir()) and not (config.folder / CONFIG_FILE).exists():
-        raise CheckpointError(f"{config.folder} holds files that are no run's; choose another RUN")
+        raise CheckpointError(f"{config.folder} has files but is not a run's folder; choose another RUN")
     last = config.folder / "checkpoints" / checkpoint.LAST
     if config.overwrite or not (last.exists() or is_finished(config)):
         return None
@@ -44,7 +66,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     state = checkpoint.load(last)
     if not config.resume:
         raise CheckpointError(
-            f"{config.folder} holds an interrupted run ({state['epoch']} of {config.epochs} epochs); "
+            f"{config.folder} has an interrupted run ({state['epoch']} of {config.epochs} epochs); "
             f"continue it with: {make_command(replace(config, resume=True))}\n"
             "or discard it with OVERWRITE=1"
         )
@@ -72,7 +94,23 @@ def is_finished(config: TrainConfig) -> bool:
 
 def read_results(folder: Path) -> dict[str, Any]:
     """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
-    return _read_json(folder / RESULTS_FILE, f"finish the training of {folder.name} first")
+    return _read_json(folder / RESULTS_FILE, f"finish training {folder.name} first")
+
+
+def hash_files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the run that its results stand for."""
+    return {name: sha256_of(folder / name) for name in MEASURED_FILES}
+
+
+def check_files(folder: Path, results: dict[str, Any]) -> None:
+    """Compare the run's files with the hashes in its results; older results hold none. Raises `CheckpointError`."""
+    hashes: dict[str, str] = results.get("files", {})
+    changed = [name for name, expected in hashes.items() if sha256_of(folder / name) != expected]
+    if changed:
+        raise CheckpointError(
+            f"{', '.join(changed)} is not of the training that wrote {folder / RESULTS_FILE}; "
+            f"train {folder.name} again with OVERWRITE=1"
+        )
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -101,9 +139,9 @@ def _settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
 
 def _check_same_run(config: TrainConfig, fingerprint: str) -> None:
     now, then = _settings(config, fingerprint), read_config(config.folder)
-    changed = [f"{name} was {then.get(name)}, is {value}" for name, value in now.items() if then.get(name) != value]
+    changed = [f"{name} was {then.get(name)}, now {value}" for name, value in now.items() if then.get(name) != value]
     if changed:
         raise CheckpointError(
-            f"{config.folder} holds another run ({'; '.join(changed)}); "
+            f"{config.folder} has a run with other settings ({'; '.join(changed)}); "
             "choose another RUN, or discard it with OVERWRITE=1"
         )

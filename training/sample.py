@@ -146,7 +146,7 @@ def write_sample(folder: Path, seed: int = 0) -> None:
         for label_index, label in enumerate(sorted(LESIONS)):
             _write_class(folder / split / label, label, count, [seed, list(IMAGES_PER_CLASS).index(split), label_index])
     write_text_atomically(folder / "names.json", json.dumps(DISPLAY_NAMES, ensure_ascii=False, indent=2) + "\n")
-    print(f"Drew {len(LESIONS) * sum(IMAGES_PER_CLASS.values())} maize leaves in {folder}")
+    print(f"Made {len(LESIONS) * sum(IMAGES_PER_CLASS.values())} sample images of maize leaves in {folder}")
 
 
 def _write_class(folder: Path, label: str, count: int, seed: list[int]) -> None:

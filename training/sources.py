@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import UserError
+from contract.text import is_writable, printable
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLITS = ("train", "val", "test")
@@ -35,22 +36,29 @@ class Entry:
 
 def read_source(source: Path) -> list[Entry]:
     """Every labelled file of `source` (a folder or a CSV), sorted by path. Raises `DataError`."""
-    if source.is_file() and source.suffix.lower() == ".csv":
-        return _read_csv(source)
+    is_csv = source.is_file() and source.suffix.lower() == ".csv"
+    entries = _read_csv(source) if is_csv else _read_folder(source)
+    _check_names(entries)
+    _check_classes(source, entries)
+    return entries
+
+
+def _read_folder(source: Path) -> list[Entry]:
     if not source.is_dir():
-        raise DataError(f"{source} is neither a folder nor a CSV file; set DATA to a folder with a folder per class")
+        raise DataError(
+            f"{source} is neither a folder nor a CSV file; set DATA to a folder with a subfolder for each class"
+        )
     splits = {
         SPLIT_NAMES[folder.name.lower()]: folder for folder in _folders(source) if folder.name.lower() in SPLIT_NAMES
     }
-    entries = _read_split_folders(source, splits) if "train" in splits else _read_class_folders(source, None)
-    _check_classes(source, entries)
-    return entries
+    return _read_split_folders(source, splits) if "train" in splits else _read_class_folders(source, None)
 
 
 def _read_split_folders(source: Path, splits: dict[str, Path]) -> list[Entry]:
     if "val" not in splits and "test" not in splits:
         raise DataError(
-            f"{source} has train/ but neither val/ (or valid/) nor test/; add one, or give class folders alone"
+            f"{source} has train/ but neither val/ (or valid/) nor test/; "
+            "add one of them, or use class folders without splits"
         )
     return [entry for split in SPLITS if split in splits for entry in _read_class_folders(splits[split], split)]
 
@@ -58,18 +66,28 @@ def _read_split_folders(source: Path, splits: dict[str, Path]) -> list[Entry]:
 def _read_class_folders(folder: Path, split: str | None) -> list[Entry]:
     classes = _folders(folder)
     if not classes:
-        raise DataError(f"{folder} has no class folders; expected a folder per class with its images inside")
+        raise DataError(f"{folder} has no class folders; expected a subfolder with images for each class")
     empty = [str(path) for path in classes if not _files(path)]
     if empty:
-        raise DataError(f"class folders without any file: {', '.join(empty)}; add images or remove the folders")
+        raise DataError(f"class folders without files: {', '.join(empty)}; add images or remove the folders")
     return [Entry(path=file, label=path.name, split=split) for path in classes for file in _files(path)]
+
+
+def _check_names(entries: list[Entry]) -> None:
+    """Paths and classes are written to the split's CSV, to the report and into the bundle, all of them UTF-8."""
+    bad = [name for entry in entries for name in (str(entry.path), entry.label) if not is_writable(name)]
+    if bad:
+        raise DataError(
+            f"{len(bad)} file or folder names are not UTF-8, the first is {printable(bad[0])}; rename them, "
+            "or unpack the archive again in its own encoding, such as: unzip -O gbk archive.zip"
+        )
 
 
 def _check_classes(source: Path, entries: list[Entry]) -> None:
     """At least two classes, and each of them in every split. Raises `DataError` with all that is missing."""
     labels = sorted({entry.label for entry in entries})
     if len(labels) < 2:
-        raise DataError(f"{source} has one class only ({labels[0]}); a classifier needs at least two")
+        raise DataError(f"{source} has only one class ({labels[0]}); expected at least two")
     present = Counter((entry.split, entry.label) for entry in entries)
     splits = sorted({entry.split for entry in entries}, key=str)
     missing = [f"{split} has no {label}" for split in splits for label in labels if not present[split, label]]
@@ -81,13 +99,12 @@ def _read_csv(source: Path) -> list[Entry]:
     with source.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if not {"path", "label"} <= set(reader.fieldnames or []):
-            raise DataError(f"{source} has columns {reader.fieldnames}; expected path,label and maybe split,group")
+            raise DataError(f"{source} has columns {reader.fieldnames}; expected path,label and optionally split,group")
         entries = [_csv_entry(source, number, row) for number, row in enumerate(reader, start=2)]
     if not entries:
-        raise DataError(f"{source} lists no images; expected a line per image: path,label")
+        raise DataError(f"{source} has no images; expected one line for each image: path,label")
     if len({entry.split is None for entry in entries}) > 1:
-        raise DataError(f"{source} names a split for some images only; fill the column or leave it empty throughout")
-    _check_classes(source, entries)
+        raise DataError(f"{source} has a split for some images only; fill in the column for all images or for none")
     return sorted(entries, key=lambda entry: entry.path)
 
 
@@ -96,7 +113,7 @@ def _csv_entry(source: Path, number: int, row: dict[str, str]) -> Entry:
     if split and split not in SPLIT_NAMES:
         raise DataError(f"{source} line {number}: split {split!r}; expected train, val or test")
     if not row["path"] or not row["label"]:
-        raise DataError(f"{source} line {number}: path and label must both be given")
+        raise DataError(f"{source} line {number}: path or label is missing; expected both")
     path = Path(os.path.normpath(source.parent / row["path"]))
     return Entry(path=path, label=row["label"], split=SPLIT_NAMES.get(split), group=row.get("group") or None)
 

@@ -18,7 +18,7 @@ def assign_splits(entries: list[Entry], seed: int) -> list[Entry]:
     """
     given = {entry.split for entry in entries}
     if not given & {"train", None}:
-        raise DataError("no image is marked as train; mark some, or leave the split column out")
+        raise DataError("no image has the split train; mark some, or remove the split column")
     if "val" in given:
         return entries
     shares = {"val": VAL_SHARE} if "train" in given else {"val": VAL_SHARE, "test": TEST_SHARE}
@@ -32,7 +32,7 @@ def _split(entries: list[Entry], shares: dict[str, float], seed: int) -> list[En
         if len(groups) <= len(shares):
             raise DataError(
                 f"class {label} has {len(groups)} distinct images; expected at least {len(shares) + 1}, "
-                f"one each for train and {' and '.join(shares)}"
+                f"one each for {', '.join(('train', *shares))}"
             )
         random.Random(f"{seed} {label}").shuffle(groups)
         counts = {split: max(1, round(share * len(groups))) for split, share in shares.items()}

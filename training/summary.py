@@ -50,7 +50,8 @@ def print_summary(folder: Path) -> None:
 def describe_accuracy(scores: dict[str, Any]) -> str:
     """Accuracy in one line, with its interval and the weakest class."""
     low, high = scores["accuracy_interval"]
-    line = f"accuracy {scores['accuracy']:.3f} on {scores['images']} images (95 % interval {low:.3f} to {high:.3f})"
+    confidence = f"95 % confidence interval {low:.3f} to {high:.3f}"
+    line = f"accuracy {scores['accuracy']:.3f} on {scores['images']} images ({confidence})"
     weakest = min(scores["per_class"], key=lambda row: float(row["recall"]))
     if weakest["recall"] < 1:
         line += f", weakest class {weakest['label']} with recall {weakest['recall']:.3f}"

@@ -21,6 +21,8 @@ from training.run import (
     begin_run,
     discard_if_empty,
     find_start,
+    hash_files,
+    hold_run,
     is_finished,
     open_run,
 )
@@ -30,6 +32,13 @@ from training.trainer import Trainer, build_trainer
 
 def train(config: TrainConfig) -> None:
     """Train, pick the best epoch by validation, test it, and leave everything in the run's folder."""
+    config.folder.mkdir(parents=True, exist_ok=True)
+    with hold_run(config.folder):
+        _train(config)
+    print_summary(config.folder)
+
+
+def _train(config: TrainConfig) -> None:
     open_run(config)
     try:
         data = load_data(config.data, seed=config.seed, skip_unreadable=config.skip_unreadable, names=config.names)
@@ -39,7 +48,6 @@ def train(config: TrainConfig) -> None:
             run(config, data, state)
     finally:
         discard_if_empty(config.folder)
-    print_summary(config.folder)
 
 
 def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> None:
@@ -79,6 +87,7 @@ def finish(trainer: Trainer, history: list[Record]) -> None:
         "precision": str(trainer.step.precision).removeprefix("torch."),
         "images_per_s": float(np.median([record["images_per_s"] for record in history])),
         "seconds": sum(record["seconds"] for record in history),
+        "files": hash_files(folder),
     }
     write_report(folder, results, history, trainer.data.classes)
     write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")

@@ -51,7 +51,7 @@ def download(url: str) -> dict[str, Tensor]:
     except (URLError, TimeoutError, ConnectionError) as error:
         raise WeightsError(
             f"the weights {name} can't be downloaded ({error}); "
-            f"fetch {url} elsewhere and put it at {cached}, or start from random weights with WEIGHTS=none"
+            f"download {url} on another machine and save it as {cached}, or use random weights: WEIGHTS=none"
         ) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise WeightsError(
@@ -64,20 +64,25 @@ def _check_cached(cached: Path) -> None:
     """torch.hub checks the hash in a name while downloading; a file that was put there by hand is checked here."""
     expected = torch.hub.HASH_REGEX.search(cached.name)
     if expected and cached.is_file() and not sha256_of(cached).startswith(expected[1]):
-        raise WeightsError(f"{cached} is not the file its name says (its hash differs); delete it and try again")
+        raise WeightsError(
+            f"{cached} is not the expected file (its hash differs from the one in its name); delete it and try again"
+        )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors in a .pth or .safetensors file. Raises `WeightsError`."""
     if not path.is_file():
-        raise WeightsError(f"{path} does not exist; WEIGHTS is imagenet, none, or a .pth or .safetensors file")
+        raise WeightsError(
+            f"{path} does not exist; expected WEIGHTS to be imagenet, none, or a .pth or .safetensors file"
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
         raise WeightsError(
-            f"{path} is no complete weights file ({_first_line(error)}); download it again, or save it as .safetensors"
+            f"{path} is not a complete weights file ({_first_line(error)}); "
+            "download it again, or save it as .safetensors"
         ) from error
     return _unwrap(content, path)
 
@@ -88,7 +93,7 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} holds no table of weights; expected a model's state_dict")
+        raise WeightsError(f"{path} has no weights; expected a model's state_dict")
     return content
 
 
@@ -100,8 +105,8 @@ def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str) -
     if wrong or foreign:
         listed = ", ".join((wrong + foreign)[:SHOWN])
         raise WeightsError(
-            f"{source} does not hold a {arch}: {len(wrong)} tensors are missing or of another shape and "
-            f"{len(foreign)} are unknown ({listed}, …); set ARCH to the network it was saved from"
+            f"{source} does not fit {arch}: {len(wrong)} tensors are missing or have another shape and "
+            f"{len(foreign)} are unknown ({listed}, …); set ARCH to the architecture that it was saved from"
         )
     taken = {name: state[name] if _fits(state, name, tensor) else tensor for name, tensor in own.items()}
     model.backbone.load_state_dict(taken)

@@ -1,1 +1,1 @@
-"""An archive's name in, a running TorchServe out. Not part of the archive."""
+"""Starts and stops TorchServe with one archive. This package is not part of the archive."""

@@ -1,4 +1,4 @@
-"""What to start, and the properties that TorchServe gets for it."""
+"""The options of `python -m handlers.launcher`, and the TorchServe properties that follow from them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,43 +14,45 @@ GRPC_DEFAULTS = [7070, 7071]
 MANAGEMENT = {
     "enable_model_api": "true",
     "disable_token_authorization": "false",
-    # A year instead of an hour: every start makes new keys, and no client has to follow them while a server runs.
+    # A year instead of an hour, so that keys don't expire while a server runs. Every start makes new keys.
     "token_expiration_min": "525600",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """Start TorchServe with one archive and wait until its model answers."""
+    """Start TorchServe with one archive and wait until its model is ready."""
 
     name: str
-    """The archive's name."""
+    """Name of the archive, without .mar."""
     store: Path = Path("model_archive")
-    """The folder that holds it."""
+    """Folder that contains the archive."""
     port: int = PORT
-    """Port for requests; management, metrics and the two of gRPC take the next four."""
+    """Port for requests. The next four are for management, metrics and gRPC (by default gRPC has 7070 and 7071)."""
     management: bool = False
-    """Let models be registered and removed while it runs, and ask every caller for its key."""
+    """Allow models to be registered and removed while the server runs, and require a key from every client."""
     timeout: float = 300
-    """Seconds that the model may take to load."""
+    """Seconds to wait until the model is ready."""
 
     def __post_init__(self) -> None:
-        """Check everything at once."""
+        """Check all options. Raises one `UsageError` that lists every problem."""
         checks = {
-            f"name is {self.name!r}; expected an archive's name": bool(NAME_PATTERN.fullmatch(self.name)),
+            f"name is {self.name!r}; expected up to 64 of letters, digits, . _ -": bool(
+                NAME_PATTERN.fullmatch(self.name)
+            ),
             f"port is {self.port}; expected 1 to 65531": 1 <= self.port <= 65531,
-            f"timeout is {self.timeout}; expected above 0": self.timeout > 0,
+            f"timeout is {self.timeout}; expected more than 0 seconds": self.timeout > 0,
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
 
     @property
     def archive(self) -> Path:
-        """The archive's file."""
+        """Path of the archive."""
         return self.store / f"{self.name}.mar"
 
     @property
     def ports(self) -> list[int]:
-        """The five ports that TorchServe takes."""
+        """The five ports that TorchServe listens on."""
         grpc = [self.port + 3, self.port + 4] if self.port != PORT else GRPC_DEFAULTS
         return [self.port, self.port + 1, self.port + 2, *grpc]
 
@@ -66,11 +68,14 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """Stop TorchServe and wait until it is gone."""
+    """Stop TorchServe and wait until all its processes have ended."""
 
 
 def write_settings(config: Start, folder: Path) -> Path:
-    """`SETTINGS`, or a copy of it in `folder` with what `config` changes: of two with one name, Java takes the last."""
+    """Path of `SETTINGS`, or of a copy in `folder` with the changes of `config` appended.
+
+    If a property occurs twice, Java uses the last one.
+    """
     if not config.properties:
         return SETTINGS
     path = folder / SETTINGS.name

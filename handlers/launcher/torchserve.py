@@ -1,4 +1,4 @@
-"""The life of TorchServe: started, waited for until the model answers, stopped until nothing of it is left."""
+"""Starts TorchServe and waits until its model is ready; stops it and waits until all its processes have ended."""
 
 import json
 import os
@@ -25,14 +25,14 @@ STOP_S = 60
 
 
 def start(config: Start) -> None:
-    """Start TorchServe in the background; returns once the model answers. Raises `StartError`."""
+    """Start TorchServe in the background; returns when the model is ready. Raises `StartError`."""
     if not config.archive.is_file():
-        raise StartError(f"{config.archive} is not there; build it first: make archive RUN={config.name}")
+        raise StartError(f"{config.archive} does not exist; build it first: make archive RUN={config.name}")
     if running():
-        raise StartError("TorchServe is running already; stop it first: make torchserve-stop")
+        raise StartError("TorchServe is already running; stop it first: make torchserve-stop")
     check_ports(config)
     LOGS.mkdir(exist_ok=True)
-    KEYS.unlink(missing_ok=True)  # of a server that was killed
+    KEYS.unlink(missing_ok=True)  # left behind by a server that was killed
     logs = Tail()
     print(f"Starting TorchServe with {config.archive}; its logs are in {LOGS}/", flush=True)
     _torchserve(
@@ -44,25 +44,25 @@ def start(config: Start) -> None:
     except BaseException:
         stop()
         raise
-    print(f"Ready: http://127.0.0.1:{config.port}/predictions/{config.name} (make torchserve-stop ends it)")
+    print(f"Ready: http://127.0.0.1:{config.port}/predictions/{config.name} (to stop it: make torchserve-stop)")
     if config.management:
-        print(f"Management: http://127.0.0.1:{config.port + 1}; every caller needs its key, as in")
-        print("  Authorization: Bearer …, with the key of inference or of management in key_file.json")
+        print(f"Management: http://127.0.0.1:{config.port + 1}; every request needs a key, in a header like this:")
+        print("  Authorization: Bearer …, with the inference or management key from key_file.json")
 
 
 def check_ports(config: Start) -> None:
-    """TorchServe's own complaint does not say which port is taken. Raises `StartError`, which does."""
+    """Check that all ports are free. Raises `StartError`, which names the port; TorchServe's own error does not."""
     for port in config.ports:
         try:
             socket.create_server(("127.0.0.1", port)).close()
         except OSError as error:
             raise StartError(
-                f"can't listen on port {port}: {error.strerror}; choose another PORT, which moves all five"
+                f"can't listen on port {port}: {error.strerror}; choose another PORT (it changes all five ports)"
             ) from error
 
 
 def stop() -> None:
-    """Stop the TorchServe that this user started, by whatever command, and wait until it is gone."""
+    """Stop the TorchServe that this user started (with any command) and wait until all its processes have ended."""
     process = running()
     if not process:
         print("TorchServe is not running.")
@@ -76,7 +76,7 @@ def stop() -> None:
 
 
 def running() -> psutil.Process | None:
-    """The TorchServe that `torchserve --stop` would stop."""
+    """The process that `torchserve --stop` would stop, or None."""
     try:
         process = psutil.Process(int((Path(tempfile.gettempdir()) / PID_FILE).read_text()))
         return process if MAIN_CLASS in process.cmdline() else None
@@ -85,15 +85,15 @@ def running() -> psutil.Process | None:
 
 
 def wait_ready(config: Start, logs: Tail) -> None:
-    """Wait until a worker of the model is ready. Raises `StartError` with the reason if none will be."""
+    """Wait until a worker of the model is ready. Raises `StartError` with the reason if that fails."""
     deadline = time.monotonic() + config.timeout
     while not _is_ready(config):
         if refusal := logs.refusal():
             raise StartError(refusal)
         if not running():
-            raise StartError(f"TorchServe ended: {logs.last_error()}")
+            raise StartError(f"TorchServe stopped unexpectedly: {logs.last_error()}")
         if time.monotonic() > deadline:
-            raise StartError(f"the model is not ready after {config.timeout:g} s; {LOGS}/ says what it does")
+            raise StartError(f"the model is not ready after {config.timeout:g} s; see the log files in {LOGS}/")
         time.sleep(POLL_S)
 
 
@@ -104,15 +104,15 @@ def _is_ready(config: Start) -> bool:
             request.add_header("Authorization", f"Bearer {json.loads(KEYS.read_text())['management']['key']}")
         with urllib.request.urlopen(request, timeout=10) as answer:
             workers = json.load(answer)[0]["workers"]
-    except (OSError, ValueError):  # it does not listen yet, or is still writing its keys
+    except (OSError, ValueError):  # TorchServe does not listen yet, or is still writing its keys
         return False
     return any(worker["status"] == "READY" for worker in workers)
 
 
 def _torchserve(*arguments: str) -> None:
-    """Run the torchserve command. Its log on the screen is left out: the same lines go to `LOGS`, and rotate there.
+    """Run the torchserve command. Its standard output is dropped: the same lines are in `LOGS`, with log rotation.
 
-    PYTHONPATH would come before the archive in the workers; the umask keeps the keys from other users.
+    PYTHONPATH is removed, as the workers would search it before the archive. The umask hides the keys from other users.
     """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["JAVA_HOME"] = str(java_home())

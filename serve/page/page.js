@@ -1,8 +1,8 @@
-// Pictures in, a card with the answer for each: every picture is a request of its own, so a bad one fails alone.
+// Shows a card with the answer for each picture. Each picture is a separate request, so a bad one does not affect others.
 
 const AT_ONCE = 4;
 const TRIES = 5;
-const STAGES = { decode: "reading", queue: "waiting", inference: "computing" };
+const STAGES = { decode: "decoding", queue: "waiting", inference: "computing" };
 
 const answers = document.querySelector("#answers");
 const status = document.querySelector("#status");
@@ -55,7 +55,7 @@ async function answer({ file, card, chosen }) {
   said.setAttribute("aria-busy", "false");
 }
 
-// What is served is told only to who has the key, if there is one; people are asked for that once they want an answer.
+// The list of models may require the API key. The user is asked for the key only when a picture is sent.
 async function offer() {
   if (offered) return;
   const response = await fetch("models", { headers: keyHeader() }).catch(() => null);
@@ -80,13 +80,13 @@ function keyHeader() {
   return key ? { "X-API-Key": key } : {};
 }
 
-// While the server has too much to do it says when to come again.
+// An overloaded server answers 429 and says when to try again.
 async function ask(route, file) {
   for (let tries = 1; ; tries += 1) {
     await offer();
     const key = sessionStorage.getItem("key");
     const response = await fetch(route(), { method: "POST", body: file, headers: keyHeader() }).catch(() => {
-      throw new Error("The server does not answer. Is it still running?");
+      throw new Error("The server does not respond. Check that it is still running.");
     });
     if (response.ok) return response;
     if (response.status === 401 && tries < TRIES) {
@@ -98,11 +98,11 @@ async function ask(route, file) {
   }
 }
 
-// Several requests may find the key missing at once; people are asked only once.
+// Several requests may fail without the key at the same time, but the user is asked only once.
 function askForKey(tried) {
   if (sessionStorage.getItem("key") !== tried) return;
-  const key = prompt("This server wants its API key");
-  if (key === null) throw new Error("This server wants its API key; choose the picture again to give it.");
+  const key = prompt("This server requires an API key. Enter the key:");
+  if (key === null) throw new Error("This server requires an API key. Choose the picture again to enter the key.");
   sessionStorage.setItem("key", key);
 }
 
@@ -129,7 +129,7 @@ function line(prediction) {
   return item;
 }
 
-// The map lies over the part of the picture that the model saw.
+// Draw the map over the part of the picture that the model saw.
 function overlay(card, { activation_map: rows, view }) {
   const canvas = card.querySelector("canvas");
   const slider = card.querySelector(".opacity");
@@ -156,7 +156,7 @@ function overlay(card, { activation_map: rows, view }) {
   slider.hidden = false;
 }
 
-// Of the version that has answered, whatever is chosen by now.
+// Use the version that gave the answer, even if the user has chosen another one since.
 async function save(button, file, { model, version }) {
   button.disabled = true;
   try {

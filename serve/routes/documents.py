@@ -17,7 +17,7 @@ V2 = "/v2"
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolError:
-    """The body of every answer under /v2 that is an error."""
+    """The body of every error response under /v2."""
 
     error: str
 
@@ -63,43 +63,43 @@ PARAMETERS = {
     "Timeout": {
         "name": HEADER,
         "in": "header",
-        "description": "How long the caller waits, in milliseconds; it may only shorten the server's own limit",
+        "description": "Time limit for this request, in milliseconds. It can only shorten the server's own limit",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
         "example": 5000,
     },
     "HeaderLength": {
         "name": LENGTH_HEADER,
         "in": "header",
-        "description": "How many bytes of the body are JSON, where a binary tensor follows it",
+        "description": "Length of the JSON in bytes, if a binary tensor follows it",
         "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
     },
 }
 HEADERS: dict[str, dict[str, Any]] = {
     "Server-Timing": {
-        "description": "Where the time went, in milliseconds: decode, queue, inference, total; and the batch's size",
+        "description": "Time in milliseconds for decode, queue, inference and in total; and the batch size",
         "required": True,
         "schema": {"type": "string"},
         "example": 'decode;dur=1.20, queue;dur=0.05, inference;dur=9.71, total;dur=11.43, batch;desc="1"',
     },
     "X-Request-Id": {
-        "description": "The id in the server's log: the one that the request brought, or a new one",
+        "description": "The request ID, as in the server's log: the one that the client sent, or a new one",
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
         "example": "9f1c5c6b0e4b4d0f9c7b1f0a5d7e2c31",
     },
     "Retry-After": {
-        "description": "When to come again, in seconds",
+        "description": "When to try again, in seconds",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
         "example": 2,
     },
     LENGTH_HEADER: {
-        "description": "How many bytes of the body are JSON, where binary tensors follow it",
+        "description": "Length of the JSON in bytes, if binary tensors follow it",
         "schema": {"type": "integer", "minimum": 1},
         "example": 152,
     },
     "WWW-Authenticate": {
-        "description": "How the key may be given",
+        "description": "How to send the key",
         "required": True,
         "schema": {"const": "Bearer"},
         "example": "Bearer",
@@ -109,8 +109,8 @@ HEADERS: dict[str, dict[str, Any]] = {
 BINARY = {"type": "string", "format": "binary"}
 TIMEOUT = {"$ref": "#/components/parameters/Timeout"}
 SENT = (
-    "A form, as `curl --form file=@leaf.jpg` sends it; or a file's bytes as they are, as "
-    "`curl --header 'Content-Type: image/jpeg' --data-binary @leaf.jpg` does"
+    "A form, for example with `curl --form file=@leaf.jpg`; or the bytes of the image file, for example with "
+    "`curl --header 'Content-Type: image/jpeg' --data-binary @leaf.jpg`"
 )
 
 
@@ -130,36 +130,42 @@ def pictures(most: int = 1) -> dict[str, Any]:
     return {"parameters": [TIMEOUT], "requestBody": {"required": True, "description": SENT, "content": content}}
 
 
-MISSING = {404: Refusal("No such model or version", "model_not_found", "no such model or version is served here")}
+MISSING = {
+    404: Refusal(
+        "No such model or version",
+        "model_not_found",
+        "no such model or version is being served; GET /models lists them",
+    )
+}
 BUSY = {
     429: Refusal(
-        "It would wait too long; Retry-After says when to come again",
+        "The server is overloaded; Retry-After says when to try again",
         "overloaded",
-        "a picture that comes now would wait for 2.6 s; try again in 2 s",
+        "the server is overloaded: a new image would wait 2.6 s; try again in 2 s",
     ),
     504: Refusal(
-        f"It can't be answered within {HEADER} or the server's limit",
+        f"The answer can't be ready within {HEADER} or the server's time limit",
         "deadline_exceeded",
-        "the answer would come after the request's deadline; try again later",
+        "the answer would come after the request's deadline; try again later or allow more time",
     ),
 }
 REFUSALS = {
     **MISSING,
     **BUSY,
     400: Refusal(
-        "The picture is damaged or cut short, or the form is malformed",
+        "The image is damaged or truncated, or the form is malformed",
         "unreadable_image",
-        "the picture is damaged or cut short; send the whole file",
+        "the image is damaged or truncated; expected a complete file",
     ),
     413: Refusal(
         "Too many bytes or pixels",
         "request_too_large",
-        "the request is larger than 20 MB; send fewer or smaller pictures",
+        "the request is larger than 20 MB; send fewer or smaller images",
     ),
     415: Refusal("Not a JPEG, PNG, WebP or BMP", "unsupported_type", "this is PDF; expected JPEG, PNG, WebP or BMP"),
     422: Refusal(
-        "A parameter out of range, or a form without a file",
+        "A parameter is out of range, or the form has no file",
         "missing_file",
-        "the form has no file; send the picture as a file field named file",
+        "the form has no file; send the image as a file field named file",
     ),
 }

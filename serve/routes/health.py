@@ -13,20 +13,22 @@ from serve.routes.documents import Responses, answer
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Whether the server should be asked."""
+    """Whether the server accepts requests."""
 
     status: Literal["Healthy", "Unhealthy"]
 
 
 HEALTH: Responses = {
-    **answer("It should", {"status": "Healthy"}),
+    **answer("The server accepts requests", {"status": "Healthy"}),
     503: {
         "model": Health,
-        "description": "It is about to end",
+        "description": "The server is shutting down",
         "content": {"application/json": {"example": {"status": "Unhealthy"}}},
     },
 }
-COUNTED = answer("In Prometheus' text form", 'requests_total{route="/predict",status="200"} 17.0\n', "text/plain")
+COUNTED = answer(
+    "Metrics in Prometheus' text format", 'requests_total{route="/predict",status="200"} 17.0\n', "text/plain"
+)
 
 
 def routes(metrics: ServerMetrics, life: Life) -> APIRouter:
@@ -35,12 +37,12 @@ def routes(metrics: ServerMetrics, life: Life) -> APIRouter:
 
     @router.get("/ping", response_model=Health, responses=HEALTH)
     async def ping() -> JSONResponse:
-        """Healthy: the bundle is verified, its golden files agree, and the server is not about to end."""
+        """Health check: the bundles are verified, their golden files agree, and the server is not shutting down."""
         return JSONResponse({"status": "Healthy" if life.ready else "Unhealthy"}, 200 if life.ready else 503)
 
     @router.get("/metrics", response_class=PlainTextResponse, responses=COUNTED)
     async def all_metrics() -> Response:
-        """Counters and histograms for Prometheus."""
+        """Metrics for Prometheus."""
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")
 
     return router

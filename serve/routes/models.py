@@ -8,14 +8,14 @@ from serve.models import Models
 from serve.routes.documents import answer
 
 SERVED = answer(
-    "By name",
+    "The models, sorted by name",
     [{"name": "leaf", "versions": [{"version": "1", "labels": ["stable"]}, {"version": "2", "labels": ["canary"]}]}],
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServedVersion:
-    """A version that answers, and its labels."""
+    """A version that is being served, and its labels."""
 
     version: str
     labels: list[str]
@@ -23,7 +23,7 @@ class ServedVersion:
 
 @dataclass(frozen=True, kw_only=True)
 class ServedModel:
-    """A model that answers."""
+    """A model that is being served."""
 
     name: str
     versions: list[ServedVersion]
@@ -35,7 +35,7 @@ def routes(models: Models) -> APIRouter:
 
     @router.get("/models", responses=SERVED)
     async def served() -> list[ServedModel]:
-        """The models, and of each the versions that answer."""
+        """List the models that are being served, with their versions."""
         return [
             ServedModel(
                 name=name,

@@ -16,24 +16,24 @@ from serve.routes.documents import BINARY, REFUSALS, Responses, answer, pictures
 from serve.routes.early import early_route
 from serve.service import ImageAnswer, Service, good
 
-TopK = Annotated[int, Query(ge=1, le=1000, description="How many classes to name")]
+TopK = Annotated[int, Query(ge=1, le=1000, description="Number of classes in the answer")]
 # A parameter that isn't there is None; that it could be null is nothing that a URL could say.
 Name = str | SkipJsonSchema[None]
-ModelName = Annotated[Name, Query(description="Which model; needed where several are served")]
-VersionName = Annotated[Name, Query(description="A version, or a label: stable (which is meant) or canary")]
+ModelName = Annotated[Name, Query(description="The model; required if several models are being served")]
+VersionName = Annotated[Name, Query(description="A version, or a label: stable (the default) or canary")]
 DRAWN: Responses = {
-    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The annotated picture, a JPEG file"}
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The annotated image, a JPEG file"}
 }
 BEST = {"index": 2, "label": "rust", "display_name": "Common rust", "probability": 0.97}
 NAMED = answer(
-    "The best classes, for one picture; for several, as many results",
+    "The best classes for one image; a list of results for several images",
     {"model": "leaf", "version": "2026-11-25", "predictions": [BEST]},
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchAnswer:
-    """The answer for several pictures: one result each, in their order."""
+    """The answer for several images: one result for each image, in the same order."""
 
     model: str
     version: str
@@ -54,9 +54,9 @@ def routes(intake: Intake) -> APIRouter:
         model: ModelName = None,
         version: VersionName = None,
     ) -> ImageAnswer | BatchAnswer:
-        """Name what is in one picture (raw bytes, or a form with one `file`) or in several (a form with many).
+        """Classify one image (raw bytes, or a form with one `file`) or several images (a form with several files).
 
-        With `activation_map` each answer says where in the picture the model looked.
+        With `activation_map`, each answer includes where in the image the model looked.
         """
         with intake.visit(request, model, version) as visit:
             pictures = await visit.read()
@@ -77,7 +77,7 @@ def routes(intake: Intake) -> APIRouter:
         model: ModelName = None,
         version: VersionName = None,
     ) -> Response:
-        """One picture with its answer drawn over and under it: where the model looked, names and probabilities."""
+        """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
         with intake.visit(request, model, version) as visit:
             data, outputs = await visit.run_one()
             drawn = await visit.work(lambda: visit.service.draw(data, outputs, top_k))

@@ -24,19 +24,19 @@ from serve.routes.documents import MISSING, V2, Refusal, answer, refusals
 FOLDER = "/v2/repository"
 REFUSED = {
     400: Refusal(
-        "It can't be done, and nothing was changed; the error says why",
+        "The change is not possible, and nothing was changed; the message says why",
         "not_loaded",
-        "leaf has no version 3, which should be stable; there are: 1, 2",
+        "leaf has no version 3 to use as stable; available versions: 1, 2",
     ),
     422: Refusal(
-        "A parameter that is unknown or out of range",
+        "A parameter is unknown or out of range",
         "invalid_parameter",
         "mirror: Input should be less than or equal to 1",
     ),
 }
 ERRORS = refusals(REFUSED, V2)
 INDEX = answer(
-    "Every version in the folder",
+    "All versions in the folder",
     [{"name": "leaf", "version": "1", "state": "READY", "reason": "", "labels": ["stable"]}],
 )
 CHANGED = INDEX | refusals(MISSING, V2)
@@ -57,21 +57,21 @@ def routes(models: Models) -> APIRouter:
 
     @router.post("/index", responses=INDEX)
     async def index(request: Index = None) -> list[IndexEntry]:
-        """Every version in the folder, and which of them answer."""
+        """List all versions in the models folder, and whether they are loaded."""
         return await list_versions(models, only_ready=request is not None and request.ready)
 
     @router.post("/models/{model}/load", responses=CHANGED)
     async def load(model: str, request: Load = None) -> list[IndexEntry]:
-        """Read the folder anew; load, verify and warm a version; then let it answer in place of the one before it.
+        """Read the folder again; load, verify and warm up a version; then replace the previous version with it.
 
-        No request is lost. If the version does not prove itself, everything stays as it was.
+        No request is lost. If the version fails its checks, nothing is changed.
         """
         await load_version(models, model, request.parameters if request else LoadParameters())
         return [entry for entry in await list_versions(models) if entry.name == model]
 
     @router.post("/models/{model}/unload", responses=CHANGED)
     async def unload(model: str, request: Unload = None) -> list[IndexEntry]:
-        """Stop answering with a model, or with its canary; requests that it has are answered."""
+        """Unload a model, or only its canary. Requests that it already has are still answered."""
         await unload_version(models, model, request.parameters if request else UnloadParameters())
         return [entry for entry in await list_versions(models) if entry.name == model]
 

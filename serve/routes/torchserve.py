@@ -15,7 +15,7 @@ def routes(intake: Intake) -> APIRouter:
     router = APIRouter(tags=["TorchServe"], route_class=early_route(intake), responses=refusals(REFUSALS))
 
     async def predictions(request: Request, model: str, version: str | None = None) -> dict[str, float]:
-        """TorchServe's route and its image classifier's answer: label -> probability, the five best."""
+        """Classify one image. Route and answer are those of TorchServe: label -> probability of the 5 best classes."""
         with intake.visit(request, model, version) as visit:
             _, outputs = await visit.run_one()
             return by_label(visit.service.name(outputs, TORCHSERVE_TOP_K).predictions)

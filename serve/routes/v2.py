@@ -35,7 +35,7 @@ def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
     _add_model(router, intake.models, life)
 
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
-        """Outputs for pixels (UINT8 [N, size, size, 3]) or picture files (BYTES [N]), as JSON or binary."""
+        """Classify pixels (UINT8 [N, size, size, 3]) or image files (BYTES [N]); outputs are JSON or binary."""
         with intake.visit(request, model, version) as visit:
             body = await read_body(request, intake.config)
             manifest = visit.service.model.manifest
@@ -55,22 +55,22 @@ def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
 def _add_server(router: APIRouter, models: Models, life: Life, *, repository: bool) -> None:
     @router.get("/v2", response_model=ServerMetadata, responses=documents.SERVER)
     async def server() -> dict[str, Any]:
-        """The server and what it can do beyond the protocol."""
+        """The server's name, version and protocol extensions."""
         return describe_server(repository=repository)
 
     @router.get("/v2/health/live", responses=documents.LIVE)
     async def live() -> ServerLive:
-        """The event loop turns."""
+        """Liveness check: the server's event loop is running."""
         return ServerLive(live=True)
 
     @router.get("/v2/health/ready", response_model=ServerReady, responses=documents.READY)
     async def ready() -> JSONResponse:
-        """New requests may come."""
+        """Readiness check: the server accepts new requests."""
         return JSONResponse({"live": True, "ready": life.ready}, 200 if life.ready else 503)
 
     @router.get("/v2/models/stats", response_model=Statistics, responses=documents.COUNTED)
     async def all_statistics() -> dict[str, Any]:
-        """Counts and nanoseconds since each model was loaded."""
+        """Request counts and durations (in nanoseconds) since each model was loaded."""
         return count(models.services)
 
 
@@ -80,16 +80,16 @@ def _add_model(router: APIRouter, models: Models, life: Life) -> None:
         return describe(models.find(model, version).model.manifest, models.versions(model))
 
     async def ready(model: str, version: str | None = None) -> JSONResponse:
-        """The model answers."""
+        """Readiness check for one model."""
         models.find(model, version)
         return JSONResponse({"name": model, "ready": life.ready}, 200 if life.ready else 503)
 
     async def configuration(model: str, version: str | None = None) -> dict[str, Any]:
-        """The model's configuration, in Triton's terms."""
+        """The model's configuration in Triton's format."""
         return configure(models.find(model, version))
 
     async def statistics(model: str, version: str | None = None) -> dict[str, Any]:
-        """Counts and nanoseconds since the model was loaded."""
+        """Request counts and durations (in nanoseconds) since the model was loaded."""
         return count([models.find(model, version)])
 
     counted = documents.NOT_FOUND | documents.COUNTED

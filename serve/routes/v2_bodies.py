@@ -8,7 +8,7 @@ from serve.statistics import Duration
 
 @dataclass(frozen=True, kw_only=True)
 class ServerMetadata:
-    """The server."""
+    """The server's name, version and protocol extensions."""
 
     name: str
     version: str
@@ -17,14 +17,14 @@ class ServerMetadata:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerLive:
-    """Whether the server lives."""
+    """Whether the server is running."""
 
     live: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerReady:
-    """Whether new requests may come."""
+    """Whether the server accepts new requests."""
 
     live: bool
     ready: bool
@@ -32,7 +32,7 @@ class ServerReady:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelReady:
-    """Whether a model answers."""
+    """Whether a model is ready."""
 
     name: str
     ready: bool
@@ -40,7 +40,7 @@ class ModelReady:
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An input or an output; -1 stands for any number."""
+    """An input or an output; -1 in a shape means any number."""
 
     name: str
     datatype: Literal["UINT8", "FP32"]
@@ -60,7 +60,7 @@ class ModelMetadata:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfiguredTensor:
-    """An input or an output, without the batch."""
+    """An input or an output, without the batch dimension."""
 
     name: str
     data_type: str
@@ -69,7 +69,7 @@ class ConfiguredTensor:
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceGroup:
-    """How many batches run at once, and where."""
+    """Number of batches that run in parallel, and the kind of device."""
 
     name: str
     count: int
@@ -78,14 +78,14 @@ class InstanceGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicBatching:
-    """The sizes of batches that were warmed."""
+    """The batch sizes that were warmed up."""
 
     preferred_batch_size: list[int]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfiguration:
-    """A model's configuration, in Triton's terms."""
+    """A model's configuration in Triton's format."""
 
     name: str
     platform: str
@@ -99,7 +99,7 @@ class ModelConfiguration:
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceStatistics:
-    """How often and how long each part of the work was done."""
+    """Count and total duration of each part of the work."""
 
     success: Duration
     fail: Duration
@@ -113,7 +113,7 @@ class InferenceStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchStatistics:
-    """The same for batches of one size."""
+    """Count and total duration of each part of the work, for batches of one size."""
 
     batch_size: int
     compute_input: Duration
@@ -123,7 +123,7 @@ class BatchStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelStatistics:
-    """One model's."""
+    """The statistics of one model."""
 
     name: str
     version: str
@@ -136,21 +136,21 @@ class ModelStatistics:
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """Counts and nanoseconds since each model was loaded."""
+    """Request counts and durations (in nanoseconds) since each model was loaded."""
 
     model_stats: list[ModelStatistics]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyParameters:
-    """Says how many of the bytes behind the JSON are this output's."""
+    """The number of bytes after the JSON that belong to this output."""
 
     binary_data_size: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplyTensor:
-    """An output: its values in `data`, or after the JSON."""
+    """An output tensor. Its values are in `data`, or follow the JSON as binary data."""
 
     name: str
     datatype: Literal["FP32", "BYTES"]
@@ -161,7 +161,7 @@ class ReplyTensor:
 
 @dataclass(frozen=True, kw_only=True)
 class InferReply:
-    """The outputs that were asked for."""
+    """The requested outputs."""
 
     model_name: str
     model_version: str

@@ -8,16 +8,20 @@ from serve.routes.documents import BINARY, JSON, MISSING, REFUSALS, V2, Refusal,
 from serve.routes.v2_bodies import InferReply, ModelReady, ServerReady
 
 MALFORMED = Refusal(
-    "The request does not keep to the protocol, or a picture can't be read",
+    "The request does not follow the protocol, or an image can't be read",
     "malformed_request",
-    "outputs are ['colour']; expected each of ['logits', 'probabilities', 'activation_map'] once at most",
+    "outputs are ['colour']; expected each of ['logits', 'probabilities', 'activation_map'] at most once",
 )
 ENCODED = Refusal(
-    "A compressed body, or a picture of an unknown type",
+    "The body is compressed, or the image format is not supported",
     "unsupported_encoding",
-    "the body is gzip-encoded; send it as it is",
+    "the body is gzip-encoded; send it without Content-Encoding",
 )
-TIMED = Refusal(f"{HEADER} is no number", "invalid_parameter", f"{HEADER} takes whole milliseconds, from 1")
+TIMED = Refusal(
+    f"{HEADER} is not a valid number",
+    "invalid_parameter",
+    f"{HEADER} is not valid; expected whole milliseconds, at least 1",
+)
 NOT_FOUND = refusals(MISSING, V2)
 ERRORS = refusals({**REFUSALS, 400: MALFORMED, 415: ENCODED, 422: TIMED}, V2)
 
@@ -38,7 +42,7 @@ PROBABILITIES = {"name": "probabilities", "datatype": "FP32", "shape": [1, 3], "
 REPLY: Responses = {
     200: {
         "model": InferReply,
-        "description": "The outputs; those that were asked for in binary follow the JSON, whose length the header says",
+        "description": "The outputs. Outputs requested as binary follow the JSON; the header has the JSON's length",
         "headers": reference("headers", LENGTH_HEADER),
         "content": {
             JSON: {"example": {"model_name": "leaf", "model_version": "1", "outputs": [PROBABILITIES]}},
@@ -49,22 +53,26 @@ REPLY: Responses = {
 
 
 def _leaving(model: type[ModelReady | ServerReady], example: dict[str, Any]) -> Responses:
-    return {503: {"model": model, "description": "It is about to end", "content": {JSON: {"example": example}}}}
+    return {
+        503: {"model": model, "description": "The server is shutting down", "content": {JSON: {"example": example}}}
+    }
 
 
-SERVER = answer("Its name and extensions", {"name": "resnet-service", "version": "0.1.0", "extensions": ["statistics"]})
-LIVE = answer("It lives", {"live": True})
+SERVER = answer(
+    "The server's name and extensions", {"name": "resnet-service", "version": "0.1.0", "extensions": ["statistics"]}
+)
+LIVE = answer("The server is running", {"live": True})
 READY = {
-    **answer("They may", {"live": True, "ready": True}),
+    **answer("The server accepts new requests", {"live": True, "ready": True}),
     **_leaving(ServerReady, {"live": True, "ready": False}),
 }
 MODEL_READY = {
     **NOT_FOUND,
-    **answer("It answers", {"name": "leaf", "ready": True}),
+    **answer("The model is ready", {"name": "leaf", "ready": True}),
     **_leaving(ModelReady, {"name": "leaf", "ready": False}),
 }
 METADATA = NOT_FOUND | answer(
-    "Names, types and shapes",
+    "Names, types and shapes of the model's inputs and outputs",
     {
         "name": "leaf",
         "versions": ["1"],
@@ -74,7 +82,7 @@ METADATA = NOT_FOUND | answer(
     },
 )
 CONFIGURATION = NOT_FOUND | answer(
-    "As Triton's perf_analyzer and model_analyzer ask for it",
+    "The configuration, as Triton's perf_analyzer and model_analyzer request it",
     {
         "name": "leaf",
         "platform": "onnx_onnxv1",
@@ -89,7 +97,7 @@ CONFIGURATION = NOT_FOUND | answer(
 _ONCE = {"count": 1, "ns": 9_710_000}
 _NEVER = {"count": 0, "ns": 0}
 COUNTED = answer(
-    "By model",
+    "The statistics of each model",
     {
         "model_stats": [
             {

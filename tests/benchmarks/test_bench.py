@@ -51,7 +51,7 @@ def test_the_report_stands_alone_and_names_no_path(bundle: Path, tmp_path: Path)
     html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
     assert html.count("data:image/png;base64,") == 4
     for text in (html, markdown):
-        assert "of what our code reaches in process" in text
+        assert "of the ceiling (decoding and session without a server)" in text
         assert "gave 0 wrong answers" in text
         assert str(tmp_path) not in text
     rows = list(csv.DictReader((out / "rows.csv").read_text().splitlines()))
@@ -76,8 +76,8 @@ def test_a_server_that_runs_already_is_measured_by_its_address(
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (answer(), "is it another model?"),
-        (web.Response(text="hello"), "answers hello; the bundle's model says"),
+        (answer(), "check that it serves this bundle's model"),
+        (web.Response(text="hello"), "answers hello; expected "),
         (web.Response(status=404, text="no such route"), "answers 404: no such route; check"),
     ],
     ids=["another model", "no JSON", "another protocol"],
@@ -141,7 +141,7 @@ def test_what_was_measured_is_kept(bundle: Path, tmp_path: Path, how: str) -> No
     record = read_record(out)
     assert record.rows
     assert not record.complete
-    said = "The test was interrupted" if how == "interrupted" else "lean was not measured to the end"
+    said = "The test was interrupted" if how == "interrupted" else "lean was not measured completely"
     assert said in (out / "report.md").read_text()
     assert psutil.wait_procs(family, timeout=30)[1] == []
 

@@ -92,7 +92,7 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"is no folder of results .*; give one that make bench wrote"):
+    with pytest.raises(UsageError, match=r"is not a folder of results .*; expected one that make bench wrote"):
         read_record(tmp_path)
 
 

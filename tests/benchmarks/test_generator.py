@@ -95,7 +95,7 @@ def test_a_server_that_hangs_is_a_timeout(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_not_there_is_said_to_be(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"http://127.0.0.1:9 answers no request any more; is the server running\?"):
+    with pytest.raises(TargetError, match=r"http://127.0.0.1:9 does not answer any request; is the server running\?"):
         run_job(job("http://127.0.0.1:9", corpus, seconds=0.2, clients=1), tmp_path)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from contract import Manifest, ManifestError
 from contract.manifest import MANIFEST_FILE
+from runtime import load_model
 
 
 @pytest.fixture
@@ -50,7 +51,10 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 2}, "format version 2, this program reads 1"),
+        ({"format_version": 3}, "format version 3; expected 1 to 2"),
+        ({"format_version": 1}, "missing or unknown entries: exported_at"),
+        ({"exported_at": "today"}, "malformed entry"),
+        ({"exported_at": "2026-11-26T12:00:00"}, "malformed entry .*no time zone"),
         ({"novelty": 1}, "missing or unknown entries: novelty"),
         ({"classes": [{"label": "a"}]}, "malformed entry"),
         ({"image": {}}, "malformed entry"),
@@ -64,8 +68,15 @@ def test_read_refuses_what_it_does_not_understand(copy: Path, changes: dict[str,
 
 def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
     (copy / MANIFEST_FILE).write_text("[]")
-    with pytest.raises(ManifestError, match="no JSON object"):
+    with pytest.raises(ManifestError, match="is not a JSON object"):
         Manifest.read(copy)
+
+
+def test_a_bundle_of_the_first_format_is_still_a_bundle(old_bundle: Path) -> None:
+    manifest = Manifest.read(old_bundle)
+    manifest.verify_files(old_bundle)
+    assert (manifest.format_version, manifest.exported_at) == (1, None)
+    assert load_model(old_bundle).golden_disagreement < 1
 
 
 def test_verify_lists_every_changed_and_missing_file(copy: Path) -> None:

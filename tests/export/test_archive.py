@@ -127,7 +127,7 @@ def test_a_changed_bundle_is_refused_and_the_old_archive_stays(bundle: Path, tmp
 def test_batches_that_were_not_proven_are_refused(bundle: Path, tmp_path: Path) -> None:
     settings = tmp_path / "settings.yaml"
     settings.write_text("batchSize: 64")
-    with pytest.raises(ArchiverError, match="has batchSize 64; parity of this bundle is proven up to 32"):
+    with pytest.raises(ArchiverError, match="has batchSize 64; expected at most 32, "):
         archive(ArchiveConfig(bundle=bundle, store=tmp_path, settings=settings))
 
 

@@ -132,7 +132,7 @@ def nudge_weight(path: Path) -> None:
 
 def test_a_nudged_weight_fails(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_module, "write_onnx", reuse(bundle, nudge_weight))
-    must_fail(config, r"onnxruntime cpu, noise, batch 1: logits differs by .* times what is tolerated")
+    must_fail(config, r"onnxruntime cpu, noise, batch 1: logits differs by .* times the tolerance")
 
 
 def test_a_nudged_torchscript_fails(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +150,9 @@ def test_a_nudged_torchscript_fails(config: ExportConfig, bundle: Path, monkeypa
 def test_permuted_labels_fail(config: ExportConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     original = export_module.write_labels
     monkeypatch.setattr(export_module, "write_labels", lambda labels, path: original(labels[::-1], path))
-    must_fail(config, "class names: index 0 is red, its images are blue; index 2 is blue, its images are red")
+    must_fail(
+        config, "class names: index 0 has the label red, but its images have the label blue; index 2 has the label blue"
+    )
 
 
 def test_a_fixed_batch_axis_fails(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +162,7 @@ def test_a_fixed_batch_axis_fails(config: ExportConfig, bundle: Path, monkeypatc
         onnx.save(graph, path)
 
     monkeypatch.setattr(export_module, "write_onnx", reuse(bundle, fix_batch))
-    must_fail(config, r"onnxruntime cpu, images, batch 1: does not run")
+    must_fail(config, r"onnxruntime cpu, images, batch 1: it does not run")
 
 
 def test_a_changed_resize_fails(config: ExportConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +170,7 @@ def test_a_changed_resize_fails(config: ExportConfig, monkeypatch: pytest.Monkey
         return np.asarray(image.resize((spec.size, spec.size), 0))
 
     monkeypatch.setattr("contract.image.resize", nearest)
-    must_fail(config, r"decisions, eager, validation, ./6 alike: ")
+    must_fail(config, r"decisions, eager, validation, ./6 same class: ")
 
 
 def test_missing_outputs_fail(config: ExportConfig, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,13 +189,15 @@ def test_missing_outputs_fail(config: ExportConfig, bundle: Path, monkeypatch: p
 def test_changed_validation_images_are_named(config: ExportConfig) -> None:
     path = config.folder / "split.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("blue (", "blue ["), encoding="utf-8")
-    with pytest.raises(UserError, match=r"2 validation images are gone or changed since training, the first is .*blue"):
+    with pytest.raises(
+        UserError, match=r"2 validation images are missing or have changed since training, the first is .*blue"
+    ):
         export(config)
 
 
 def test_an_unfinished_run_is_refused(config: ExportConfig) -> None:
     (config.folder / "results.json").unlink()
-    with pytest.raises(CheckpointError, match="finish the training of run first"):
+    with pytest.raises(CheckpointError, match="finish training run first"):
         export(config)
 
 

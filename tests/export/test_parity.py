@@ -12,7 +12,7 @@ from training.data import Example
     ("recorded", "found", "flips"),
     [
         ([2.0, 1.0], [2.0, 1.0], []),
-        ([2.0, 1.0], [1.0, 2.0], ["leaf.jpg (lead 1)"]),
+        ([2.0, 1.0], [1.0, 2.0], ["leaf.jpg (margin 1)"]),
         ([2.0001, 2.0], [2.0, 2.0001], []),
     ],
     ids=["same", "flip", "tie"],

@@ -115,7 +115,7 @@ def test_version_1_answers_for_many(handler: ImageHandler, context: WorkerContex
 def test_version_1_says_which_picture_is_bad(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
     (answer,) = ask(handler, context, {"instances": [encoded(red_jpeg), encoded(GIF)]})
     assert context.statuses[0][0] == 415
-    assert answer["error"]["message"].startswith("picture 2 of 2: this is GIF")
+    assert answer["error"]["message"].startswith("image 2 of 2: this is GIF")
 
 
 def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
@@ -132,7 +132,7 @@ def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerCont
 def test_version_2_errors_are_texts(handler: ImageHandler, context: WorkerContext) -> None:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(GIF)]}
     (answer,) = ask(handler, context, {"inputs": [tensor]})
-    assert answer == {"error": "picture 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
+    assert answer == {"error": "image 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
     assert context.statuses[0][0] == 415
 
 
@@ -184,7 +184,7 @@ def test_a_model_that_disagrees_does_not_load_and_says_why_in_one_line(
     with pytest.raises(GoldenError), caplog.at_level(logging.ERROR):
         ImageHandler().initialize(WorkerContext(copy, model_file))
     (record,) = caplog.records
-    assert record.message.startswith("MODEL NOT LOADED: golden/000.jpg gives logits")
+    assert record.message.startswith("MODEL NOT LOADED: the logits for golden/000.jpg differ")
     assert "\n" not in record.message
 
 

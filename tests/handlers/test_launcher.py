@@ -85,7 +85,7 @@ def test_senseless_options_are_listed() -> None:
 def test_a_missing_archive_says_how_to_build_it(tmp_path: Path) -> None:
     result = run_module("handlers.launcher", "start", "--name", "leaf", "--store", str(tmp_path))
     assert result.returncode == 3
-    assert result.stderr == f"error: {tmp_path}/leaf.mar is not there; build it first: make archive RUN=leaf\n"
+    assert result.stderr == f"error: {tmp_path}/leaf.mar does not exist; build it first: make archive RUN=leaf\n"
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

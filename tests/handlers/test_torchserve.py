@@ -52,7 +52,7 @@ def test_it_says_where_it_answers(torchserve: RunningTorchServe, http: httpx.Cli
 def test_a_second_one_is_not_started_beside_it(torchserve: RunningTorchServe) -> None:
     second = torchserve.launch("start", "--name", "tiny", "--store", str(torchserve.folder / "store"))
     assert second.returncode == 3
-    assert second.stderr == "error: TorchServe is running already; stop it first: make torchserve-stop\n"
+    assert second.stderr == "error: TorchServe is already running; stop it first: make torchserve-stop\n"
 
 
 @pytest.mark.parametrize("name", [*ODD_PICTURES, *NO_PICTURES])

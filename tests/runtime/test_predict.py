@@ -36,7 +36,7 @@ def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg
     assert first.split()[1:] == ["red", "红色"]
     assert float(first.split()[0]) > float(second.split()[0])
     assert written == f"wrote {out}"
-    assert hint == "its heat map has only 1 x 1 places: train at a larger SIZE"
+    assert hint == "the heat map is coarse, 1 x 1 cells; for a finer one, train with a larger SIZE"
     with Image.open(out) as picture:
         assert picture.format == "JPEG"
 
@@ -45,7 +45,7 @@ def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg
     ("content", "message"),
     [
         (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP or BMP"),
-        (b"\xff\xd8\xff", "the picture is damaged or cut short"),
+        (b"\xff\xd8\xff", "the image is damaged or truncated; expected a complete file"),
     ],
 )
 def test_predict_refuses_a_bad_picture_in_one_line(bundle: Path, content: bytes, message: str, tmp_path: Path) -> None:

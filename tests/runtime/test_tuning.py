@@ -55,7 +55,7 @@ def test_a_folder_that_cant_be_written_is_told_and_no_hindrance(
 ) -> None:
     kept(linked).mkdir()
     tuned_model(linked, Wish(max_batch=1))
-    assert "The measurement can't be kept (Is a directory" in capsys.readouterr().out
+    assert "Could not save the measurement (Is a directory" in capsys.readouterr().out
 
 
 def test_sizes_are_powers_of_two_and_the_largest() -> None:

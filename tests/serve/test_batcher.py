@@ -112,7 +112,7 @@ def test_a_session_that_crashes_for_good_ends_the_work_and_fails_everyone() -> N
             session.gate.release(9)
             with pytest.raises(RuntimeError, match="session crashed"):
                 await crashing
-            with pytest.raises(SessionBrokenError, match="again on a black picture"):
+            with pytest.raises(SessionBrokenError, match="again on a black test image"):
                 await waiting
             with pytest.raises(SessionBrokenError):
                 batcher.submit([image(1)])

@@ -7,13 +7,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
 
+from serve.connection import WRITE_S, GuardedProtocol
 from tests.commands import RunningServer
+from tests.torchserve import wait_until
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 
@@ -179,6 +184,56 @@ def test_a_slow_client_does_not_hold_up_the_end(
         begun = time.monotonic()
         assert own_server.stop() == (0, "")
         assert time.monotonic() - begun < 16
+
+
+ANSWER_BYTES = 4_000_000
+
+
+@pytest.fixture
+def long_answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """The address of a server that answers whatever is asked with `ANSWER_BYTES` at once, and soon tires of waiting."""
+    monkeypatch.setattr("serve.connection.HEAD_S", 0.5)
+    monkeypatch.setattr("serve.connection.BODY_S", 0.5)
+    monkeypatch.setattr("serve.connection.CHECK_S", 0.2)
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = PlainTextResponse("x" * ANSWER_BYTES)
+    config = uvicorn.Config(app, http=GuardedProtocol, timeout_keep_alive=1, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_client_that_pauses_while_it_reads_gets_its_whole_answer(long_answers: tuple[str, int]) -> None:
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    nexts = [b"", b"GET /ping HTT", HEAD + b"Content-Length: 1000000\r\n\r\nhalf", ask]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(socket.create_connection(long_answers, timeout=20)) for _ in nexts]
+        for reader, following in zip(readers, nexts, strict=True):
+            reader.sendall(ask + following)
+        idle = stack.enter_context(socket.create_connection(long_answers, timeout=20))
+        idle.sendall(ask)
+        assert len(everything(idle)) > ANSWER_BYTES  # until its time for a next request is over, and theirs too
+        said = [everything(reader) for reader in readers]
+    assert [len(answer) // ANSWER_BYTES for answer in said] == [1, 1, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_client_that_reads_nothing_is_cut_off(long_answers: tuple[str, int]) -> None:
+    with socket.create_connection(long_answers, timeout=20) as reader:
+        reader.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        address = reader.getsockname()
+
+        def is_connected() -> bool:
+            return any(
+                entry.raddr == address and entry.status == psutil.CONN_ESTABLISHED
+                for entry in psutil.Process().net_connections("tcp")
+            )
+
+        wait_until(is_connected)
+        wait_until(lambda: not is_connected(), seconds=2 * WRITE_S)
 
 
 @pytest.mark.slow

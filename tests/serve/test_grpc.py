@@ -182,7 +182,7 @@ def test_an_unknown_model_is_not_found(client: Any, pixels: NDArray[np.uint8]) -
         partial(client.get_model_config, "tiny", "9"),
         partial(client.get_inference_statistics, "other"),
     ):
-        assert refusal(ask) == (Status.NOT_FOUND, "no such model or version is served here")
+        assert refusal(ask) == (Status.NOT_FOUND, "no such model or version is being served; GET /models lists them")
 
 
 def request_for(**changes: Any) -> Any:
@@ -266,14 +266,17 @@ def test_a_bad_picture_among_good_ones_is_named_and_counted(
     before = counts()
     status, message = refusal(lambda: client.infer("tiny", [as_bytes([files[0], b"GIF89a", files[1]])]))
     assert status == Status.INVALID_ARGUMENT
-    assert message.startswith("picture 2 of 3: ")
+    assert message.startswith("image 2 of 3: ")
     assert counts() == (before[0] + 1, before[1] + 1)
 
 
 def test_what_is_no_message_is_an_invalid_argument(grpc_server: RunningServer) -> None:
     with grpc.insecure_channel(grpc_server.grpc_address) as channel:
         ask = channel.unary_unary(f"{SERVICE}ModelInfer")
-        assert refusal(lambda: ask(b"\xff\xff")) == (Status.INVALID_ARGUMENT, "the message can't be read")
+        assert refusal(lambda: ask(b"\xff\xff")) == (
+            Status.INVALID_ARGUMENT,
+            "the message is malformed; expected a protobuf message of this method",
+        )
 
 
 def test_a_message_that_is_too_large_is_refused(client: Any) -> None:
@@ -325,7 +328,7 @@ def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path, grpc_server: Running
 
 def test_one_port_for_both_is_a_usage_error(bundle: Path) -> None:
     result = run_module("serve", "--bundle", str(bundle), "--port", "5000", "--grpc-port", "5000")
-    assert (result.returncode, result.stderr) == (2, "error: grpc_port is 5000, as port is; expected another\n")
+    assert (result.returncode, result.stderr) == (2, "error: grpc_port is 5000, the same as port; expected another\n")
 
 
 def test_with_an_api_key_only_the_health_is_open(bundle: Path, tmp_path: Path, files: list[bytes]) -> None:
@@ -386,7 +389,10 @@ def test_who_has_the_admin_token_loads_and_unloads(bundle: Path, tmp_path: Path)
         client.unload_model("leaf", headers=headers)
         assert index() == {"leaf one": "UNAVAILABLE", "weld two": "READY"}
         unknown = refusal(lambda: client.load_model("other", headers=headers))
-        assert unknown == (Status.NOT_FOUND, "no such model is in the folder")
+        assert unknown == (
+            Status.NOT_FOUND,
+            "the models folder has no model with this name; POST /v2/repository/index lists the models",
+        )
         status, message = refusal(lambda: client.load_model("leaf", headers=headers, config="{}"))
         assert (status, message.split(":")[0]) == (Status.INVALID_ARGUMENT, "config")
     assert running.stop() == (0, "")
@@ -396,7 +402,7 @@ def test_a_session_that_crashes_tells_its_log_and_not_the_client(bundle: Path, f
     running = RunningServer(bundle, module="tests.serve.breaking_server")
     with triton.InferenceServerClient(running.grpc_address) as client:
         status, message = refusal(lambda: client.infer("tiny", [as_bytes(files)]))
-    assert (status, message) == (Status.INTERNAL, "the server failed on this call; its log says why")
+    assert (status, message) == (Status.INTERNAL, "the server failed on this call; the server's log has the reason")
     _, errors = running.process.communicate(timeout=30)
     assert "RuntimeError: CUDA failure 700" in errors
 
@@ -479,5 +485,8 @@ def test_a_call_whose_message_never_comes_does_not_hold_up_the_end(bundle: Path)
         call = channel.stream_unary(f"{SERVICE}ModelInfer").future(nothing())
         assert GRPCInferenceServiceStub(channel).ServerLive(ServerLiveRequest()).live
         assert running.stop() == (0, "")
-        assert refusal(call.result) == (Status.DEADLINE_EXCEEDED, "the message did not come in time; send it again")
+        assert refusal(call.result) == (
+            Status.DEADLINE_EXCEEDED,
+            "the message did not arrive within the time limit; send it again",
+        )
         leaving.set()

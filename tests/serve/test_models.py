@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ import pytest
 import tritonclient.http as triton
 from numpy.typing import NDArray
 
+from contract import ManifestError
 from contract.graph import Outputs
+from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Session
+from serve.config import ServeConfig
 from serve.life import Life
-from serve.repository import Labels
+from serve.loader import Loader
+from serve.repository import Labels, Repository
 from serve.timing import Timing
 from tests.commands import RunningServer, run_module
 from tests.serve.versions import add_version, open_models
@@ -184,14 +189,15 @@ def test_a_version_that_does_not_prove_itself_is_refused_and_the_old_one_goes_on
     answer = administer(running, "models/leaf/load")
     assert answer.status_code == 400
     assert answer.json() == {
-        "error": "models/leaf-two is not what was validated: model.onnx is changed; export it again"
+        "error": "models/leaf-two differs from the bundle that was exported: model.onnx is changed; export it again"
     }
     assert version_of(running, red_jpeg) == "one"
     assert not (folder / "labels.json").exists()
     running.process.send_signal(signal.SIGHUP)
     assert running.process.stderr is not None
     assert re.fullmatch(
-        r"error: .*model.onnx is changed.*; everything is served as before\n", running.process.stderr.readline()
+        r"error: .*model.onnx is changed.*; the server continues with the models it had before\n",
+        running.process.stderr.readline(),
     )
     assert version_of(running, red_jpeg) == "one"
 
@@ -321,6 +327,60 @@ def test_the_same_bundle_is_not_loaded_again(bundle: Path, tmp_path: Path) -> No
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("label", ["stable", "canary"])
+def test_a_version_that_breaks_once_it_is_retired_does_not_end_the_server(
+    label: str,
+    bundle: Path,
+    tmp_path: Path,
+    red_jpeg: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    add_version(bundle, tmp_path, "leaf", "one")
+    add_version(bundle, tmp_path, "leaf", "two")
+
+    async def scenario() -> None:
+        life = Life()
+        models = open_models(tmp_path, life)
+        await models.reload(lambda _: {"leaf": Labels(stable="one", canary="two")})
+        retired = models.find("leaf", label)
+        retired.keep()  # a request that has found it
+        await models.reload(lambda _: {"leaf": Labels(stable="one" if label == "canary" else "two")})
+        broken, honest = retired.model.session, Session.run
+
+        def crash(self: Session, images_nhwc: NDArray[np.uint8]) -> Outputs:
+            if self is broken:
+                raise RuntimeError("device lost")
+            return honest(self, images_nhwc)
+
+        monkeypatch.setattr(Session, "run", crash)
+        with pytest.raises(RuntimeError, match="device lost"):
+            await retired.run_files([red_jpeg], float("inf"), Timing())
+        async with asyncio.timeout(30):
+            while "of leaf has failed and is no longer served; the others" not in capsys.readouterr().err:
+                await asyncio.sleep(0)
+        retired.release()
+        assert isinstance((await models.find("leaf").run_files([red_jpeg], float("inf"), Timing()))[0], Outputs)
+        assert life.ready
+        await models.stop(0)
+
+    asyncio.run(scenario())
+
+
+def test_a_bundle_that_is_replaced_while_it_is_loaded_is_not_served_as_the_one_that_was_found(
+    bundle: Path, tmp_path: Path
+) -> None:
+    folder = add_version(bundle, tmp_path, "leaf", "one")
+    found = Repository(tmp_path).scan()["leaf"]["one"]
+    shutil.rmtree(folder)
+    add_version(bundle, tmp_path, "leaf", "two").rename(folder)
+    half_looked_at = replace(found, fingerprint=sha256_of(folder / MANIFEST_FILE))
+    loader = Loader(ServeConfig(models=tmp_path, runners=1, threads=1))
+    for known in (found, half_looked_at):
+        with pytest.raises(ManifestError, match=r"leaf-one changed while it was loaded; .* load it again"):
+            loader.load(known)
+
+
 def test_a_canary_whose_session_breaks_is_dropped_and_the_stable_one_goes_on(
     bundle: Path, tmp_path: Path, red_jpeg: bytes, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -350,7 +410,7 @@ def test_a_canary_whose_session_breaks_is_dropped_and_the_stable_one_goes_on(
         await models.stop(0)
 
     asyncio.run(scenario())
-    assert "version two of leaf, the canary, is dropped" in capsys.readouterr().err
+    assert "the canary (version two of leaf) is removed" in capsys.readouterr().err
 
 
 def test_the_folder_must_make_sense_at_start(bundle: Path, tmp_path: Path) -> None:
@@ -358,7 +418,7 @@ def test_the_folder_must_make_sense_at_start(bundle: Path, tmp_path: Path) -> No
     (tmp_path / "labels.json").write_text('{"leaf": {"stable": "two"}}')
     refused = run_module("serve", "--models", str(tmp_path), "--port", "0")
     assert refused.returncode == 3
-    assert refused.stderr == "error: leaf has no version two, which should be stable; there are: one\n"
+    assert refused.stderr == "error: leaf has no version two to use as stable; available versions: one\n"
     neither = run_module("serve", "--port", "0")
     assert (neither.returncode, neither.stderr) == (2, "error: expected either --bundle or --models\n")
 
@@ -388,6 +448,6 @@ def test_tritons_own_client_loads_and_unloads(running: RunningServer) -> None:
 def test_a_server_of_no_model_yet_starts_and_ends(folder: Path) -> None:
     (folder / "labels.json").write_text('{"leaf": null}')
     server = RunningServer(folder, "--drain-ms", "0", option="--models")
-    assert "Serving no model\n" in server.banner
+    assert "No model is being served\n" in server.banner
     assert httpx.get(f"{server.url}/models").json() == []
     assert server.stop() == (0, "")

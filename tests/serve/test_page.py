@@ -100,7 +100,7 @@ def test_good_pictures_are_named_and_a_bad_one_fails_beside_them(page: Chrome, f
     first = answers["red.jpg"].find_elements(By.CSS_SELECTOR, ".classes li")
     assert len(first) == 3
     assert first[0].find_element(By.CLASS_NAME, "name").text == "红色 (red)"
-    assert "reading" in answers["red.jpg"].find_element(By.CLASS_NAME, "timing").text
+    assert "decoding" in answers["red.jpg"].find_element(By.CLASS_NAME, "timing").text
     assert "蓝色" in answers["blue.jpg"].text
     (problem,) = answers["notes.jpg"].find_elements(By.CSS_SELECTOR, "[role=alert]")
     assert problem.text == "this is PDF; expected JPEG, PNG, WebP or BMP"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from tests.serve.versions import add_version
 @pytest.fixture
 def folder(bundle: Path, tmp_path: Path) -> Path:
     """Two versions of one model, the second one newer, and a run with another's bundle."""
-    for number, version in enumerate(("one", "two")):
-        path = add_version(bundle, tmp_path, "leaf", version)
-        os.utime(path / "manifest.json", (1000 + number, 1000 + number))
+    for version in ("one", "two"):
+        add_version(bundle, tmp_path, "leaf", version)
     add_version(bundle, tmp_path / "run", "weld", "nine").rename(tmp_path / "run" / "bundle")
     add_version(bundle, tmp_path / ".half", "hidden", "one")
     return tmp_path
@@ -42,17 +42,33 @@ def test_what_was_exported_last_is_stable_unless_labels_say_otherwise(folder: Pa
     assert plan(folder, given) == {"leaf": Labels(stable="one", canary="two", mirror=0.5)}
 
 
+def test_a_plain_copy_does_not_change_which_version_is_the_newest(folder: Path) -> None:
+    plainly_copied = shutil.copytree(folder / "leaf-one", folder / "copy", copy_function=shutil.copy)
+    shutil.rmtree(folder / "leaf-one")
+    assert (plainly_copied / "manifest.json").stat().st_mtime > (folder / "leaf-two" / "manifest.json").stat().st_mtime
+    assert plan(folder)["leaf"] == Labels(stable="two")
+
+
+def test_of_bundles_in_the_first_format_the_file_written_last_is_the_newest(old_bundle: Path, tmp_path: Path) -> None:
+    for number, version in enumerate(("two", "one")):
+        copy = shutil.copytree(old_bundle, tmp_path / version)
+        manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+        (copy / "manifest.json").write_text(json.dumps({**manifest, "version": version}), encoding="utf-8")
+        os.utime(copy / "manifest.json", (1000 + number, 1000 + number))
+    assert plan(tmp_path)["tiny"] == Labels(stable="one")
+
+
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [
-        ({"leaf": {"stable": "three"}}, r"leaf has no version three, which should be stable; there are: one, two"),
-        ({"leaf": {"stable": "two", "canary": "x"}}, r"leaf has no version x, which should be canary"),
+        ({"leaf": {"stable": "three"}}, r"leaf has no version three to use as stable; available versions: one, two"),
+        ({"leaf": {"stable": "two", "canary": "x"}}, r"leaf has no version x to use as canary"),
         ({"leaf": {"stable": "two", "canary": "two"}}, r"version two of leaf can't be both stable and canary"),
-        ({"other": {"stable": "1"}}, r"other has no version 1, which should be stable; there are: none"),
-        ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json can't be used: leaf.mirror: .* less than or equal"),
-        ({"leaf": {"stabel": "two"}}, r"labels.json can't be used: leaf.stable: Field required"),
-        ({"leaf": {"stable": "two", "mirror": 0.5}}, r"leaf has a mirror and no canary"),
-        ([], r"labels.json can't be used: it: Input should be"),
+        ({"other": {"stable": "1"}}, r"other has no version 1 to use as stable; available versions: none"),
+        ({"leaf": {"stable": "two", "mirror": 2}}, r"labels.json is not valid: leaf.mirror: .* less than or equal"),
+        ({"leaf": {"stabel": "two"}}, r"labels.json is not valid: leaf.stable: Field required"),
+        ({"leaf": {"stable": "two", "mirror": 0.5}}, r"leaf has a mirror but no canary"),
+        ([], r"labels.json is not valid: the file: Input should be"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused(folder: Path, labels: Any, problem: str) -> None:
@@ -69,7 +85,7 @@ def test_labels_that_were_kept_hold_and_the_others_stay(folder: Path) -> None:
 
 def test_a_version_that_is_there_twice_is_refused(folder: Path, bundle: Path) -> None:
     add_version(bundle, folder, "leaf", "one", folder="copy")
-    with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one"):
+    with pytest.raises(ManifestError, match=r"copy and .*leaf-one are both leaf, version one; remove one of them"):
         Repository(folder).scan()
 
 
@@ -83,9 +99,9 @@ def test_a_bundle_that_can_not_be_read_is_left_out_with_a_word(
 
 
 def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"holds no bundle; expected folders with a manifest.json each"):
+    with pytest.raises(ManifestError, match=r"has no bundle; expected folders that contain a manifest.json"):
         Repository(tmp_path).scan()
-    with pytest.raises(ManifestError, match=r"is no folder"):
+    with pytest.raises(ManifestError, match=r"is not a folder"):
         Repository(tmp_path / "missing").scan()
 
 

@@ -18,7 +18,7 @@ def test_the_banner_says_what_was_proven(server: RunningServer) -> None:
     banner = "".join(server.banner)
     assert re.search(r"tiny, version [0-9a-f]{8}: resnet18, 3 classes", banner)
     assert re.search(r"Verified 10 files; golden files agree on cpu \(largest difference \d+\.\d % of", banner)
-    assert re.search(r"Runs .* of at most \d on \d+ threads: \d+\.\d images/s \(measured", banner)
+    assert re.search(r"Runs .*, at most \d images each, on \d+ threads: \d+\.\d images/s \(measured", banner)
 
 
 def test_a_port_in_use_is_one_line_and_exit_3(bundle: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_changed_model_is_refused(bundle: Path, tmp_path: Path) -> None:
 def test_a_missing_provider_is_refused(bundle: Path) -> None:
     result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--provider", "cuda")
     assert result.returncode == 3
-    assert result.stderr.startswith("error: provider cuda is not here")
+    assert result.stderr.startswith("error: provider cuda is not available")
 
 
 def test_bad_options_exit_2(bundle: Path) -> None:
@@ -73,8 +73,9 @@ def test_a_session_that_is_broken_for_good_ends_the_server_with_a_word(bundle: P
     _, errors = running.process.communicate(timeout=30)
     assert running.process.returncode == 1
     assert errors.splitlines()[-1] == (
-        "error: the session crashed (CUDA failure 700), and again on a black picture (CUDA failure 700); "
-        "the server has ended, start it again"
+        "error: the model's session crashed (CUDA failure 700), "
+        "and crashed again on a black test image (CUDA failure 700); "
+        "the server has stopped: start it again"
     )
 
 

@@ -310,7 +310,9 @@ def test_variables_that_the_sdk_refuses_are_one_line_and_exit_3(bundle: Path, mo
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
     result = run_module("serve", "--bundle", str(bundle), "--port", "0")
     assert result.returncode == 3
-    assert result.stderr.startswith("error: a variable of OpenTelemetry can't be used: max_queue_size must be")
+    assert result.stderr.startswith(
+        "error: an environment variable of OpenTelemetry is not valid: max_queue_size must be"
+    )
     assert len(result.stderr.splitlines()) == 1
 
 

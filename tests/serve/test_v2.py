@@ -206,4 +206,4 @@ def test_a_bad_picture_among_good_ones_is_named(client: httpx.Client, files: lis
     text = json.dumps(tensor(data=None, shape=[3])).encode()
     answer = client.post(INFER, content=text + blob, headers={"Inference-Header-Content-Length": str(len(text))})
     assert answer.status_code == 415
-    assert error_of(answer).startswith("picture 2 of 3: ")
+    assert error_of(answer).startswith("image 2 of 3: ")

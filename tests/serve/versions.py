@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from serve.config import ServeConfig
@@ -13,7 +14,7 @@ from serve.models import Models
 def add_version(
     bundle: Path, parent: Path, name: str, version: str, folder: str = "", *, other_way_round: bool = False
 ) -> Path:
-    """A copy of `bundle` in `parent` under another name and version; it appears there as a whole.
+    """A copy of `bundle` in `parent` under another name and version, exported now; it appears there as a whole.
 
     `other_way_round` turns the order of its classes, so that it gives other answers.
     """
@@ -22,6 +23,7 @@ def add_version(
     making = shutil.copytree(bundle, parent / f".{target.name}")
     manifest = making / "manifest.json"
     said = {**json.loads(manifest.read_text(encoding="utf-8")), "name": name, "version": version}
+    said["exported_at"] = datetime.now(UTC).isoformat()
     if other_way_round:
         said["classes"].reverse()
     manifest.write_text(json.dumps(said), encoding="utf-8")

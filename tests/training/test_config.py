@@ -11,7 +11,8 @@ def test_every_problem_is_in_one_error() -> None:
         TrainConfig(data=Path("d"), run="a b", size=8, epochs=0, freeze=True, weights="none", lr=-1.0)
     message = str(caught.value)
     assert all(
-        word in message for word in ("run is 'a b'", "size is 8", "epochs is 0", "freeze needs weights", "lr is -1")
+        word in message
+        for word in ("run is 'a b'", "size is 8", "epochs is 0", "freeze is given but weights is none", "lr is -1")
     )
     assert caught.value.exit_code == 2
 

@@ -37,9 +37,9 @@ def test_unreadable_files_are_listed_and_stop(folder: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(folder)
     message = str(caught.value)
-    assert message.startswith("3 files are no readable images:\n")
+    assert message.startswith("3 files are not readable images:\n")
     assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP or BMP" in message
-    assert f"{folder}/blue/cut.jpg: the picture is damaged or cut short" in message
+    assert f"{folder}/blue/cut.jpg: the image is damaged or truncated" in message
     assert message.endswith("SKIP_UNREADABLE=1")
 
 
@@ -62,7 +62,8 @@ def test_duplicates_across_given_splits_are_listed(tmp_path: Path) -> None:
     source, copy = tmp_path / "train/red/red (0).JPG", tmp_path / "test/blue/again.jpg"
     shutil.copy(source, copy)
     assert load(tmp_path).warnings == [
-        "1 pictures stand more than once; across splits that flatters the figures, across classes one label is wrong:\n"
+        "1 images occur more than once. Duplicates in different splits make the measured accuracy too high; "
+        "duplicates in different classes mean that a label is wrong. They are:\n"
         f"  {source} (train, red) = {copy} (test, blue)"
     ]
 
@@ -74,7 +75,7 @@ def test_duplicates_stay_in_one_split_when_it_is_made_here(folder: Path) -> None
 
 
 def test_missing_test_split_is_said(tmp_path: Path) -> None:
-    assert load(write_splits(tmp_path, "train", "valid")).warnings[0].startswith("no test split")
+    assert load(write_splits(tmp_path, "train", "valid")).warnings[0].startswith("There is no test split")
 
 
 def test_fingerprint_changes_with_content_not_with_place(folder: Path, tmp_path: Path) -> None:
@@ -93,9 +94,9 @@ def test_names_are_found_beside_the_classes(folder: Path) -> None:
     ("text", "message"),
     [
         ("{", "not valid JSON"),
-        ('["red"]', "must hold a JSON object"),
-        ('{"red": 1}', "must hold a JSON object"),
-        ('{"red": "r", "pink": "p"}', "not named: blue, grün; no such class: pink"),
+        ('["red"]', "expected a JSON object"),
+        ('{"red": 1}', "expected a JSON object"),
+        ('{"red": "r", "pink": "p"}', "missing: blue, grün; unknown: pink"),
     ],
 )
 def test_names_mistakes_are_named(folder: Path, text: str, message: str) -> None:

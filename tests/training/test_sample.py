@@ -39,7 +39,7 @@ def test_the_set_is_written_once_and_whole(
 ) -> None:
     monkeypatch.setattr("training.sample.IMAGES_PER_CLASS", {"train": 2, "val": 1, "test": 1})
     write_sample(tmp_path)
-    assert "Drew 16 maize leaves" in capsys.readouterr().out
+    assert "Made 16 sample images of maize leaves" in capsys.readouterr().out
     files = sorted(tmp_path.rglob("*.jpg"))
     assert len(files) == 16
     with Image.open(files[0]) as leaf:

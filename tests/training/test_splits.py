@@ -65,5 +65,5 @@ def test_missing_validation_comes_from_train() -> None:
 
 
 def test_no_train_images() -> None:
-    with pytest.raises(DataError, match="no image is marked as train"):
+    with pytest.raises(DataError, match="no image has the split train"):
         assign_splits(entries("val", a=5, b=5), seed=0)

@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from contract import UserError
+from export.config import ExportConfig
+from export.export import export, read_run
 from tests.commands import REPOSITORY, run_module, run_python
 from tests.pictures import TINTS, draw, encode, write_images
 from training import checkpoint
@@ -21,6 +23,7 @@ from training.checkpoint import CheckpointError, load_best
 from training.config import TrainConfig
 from training.engine import DivergedError, train_one_epoch
 from training.fit import best_epoch
+from training.run import hold_run
 from training.train import train
 
 
@@ -93,7 +96,7 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(
-            KeyboardInterrupt, match=r"1 of 3 epochs are saved; go on with: make train DATA=\S+ RUN=r .*RESUME=1"
+            KeyboardInterrupt, match=r"1 of 3 epochs are saved; continue with: make train DATA=\S+ RUN=r .*RESUME=1"
         ):
             train(config)
     train(replace(config, resume=True))
@@ -134,8 +137,61 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.startswith("stopped. ")
-    assert re.search(r"epochs are saved; go on with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
+    assert re.search(r"epochs are saved; continue with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
     assert len(errors.splitlines()) == 1
+
+
+GBK = os.fsdecode("斑".encode("gbk"))
+"""A name as a zip archive from Chinese Windows leaves it."""
+
+
+@pytest.mark.parametrize("place", ["file", "class", "display name", "names", "data"])
+def test_names_that_are_not_utf_8_are_refused_before_the_finished_run_is_removed(
+    place: str, run_folder: Path, images: Path, tmp_path: Path
+) -> None:
+    finished = shutil.copytree(run_folder, tmp_path / "runs" / "tiny")
+    data = shutil.copytree(images, tmp_path / ("data" if place != "data" else GBK))
+    names = tmp_path / ("names.json" if place != "names" else f"{GBK}.json")
+    display_name = "\ud800" if place == "display name" else "红"
+    names.write_text(json.dumps({"blue": "blue", "grün": "grün", "red": display_name}))
+    if place == "file":
+        (data / "red" / "red (0).JPG").rename(data / "red" / f"{GBK}.JPG")
+    if place == "class":
+        (data / "red").rename(data / GBK)
+    options = ["--runs", str(finished.parent), "--run", "tiny", "--data", str(data), "--names", str(names)]
+    ended = run_module("training", *options, "--overwrite", "--arch", "resnet18", "--weights", "none")
+    assert ended.returncode in {1, 2}
+    assert re.search(r"^error: .*(not UTF-8|not valid Unicode)", ended.stderr)
+    assert len(ended.stderr.splitlines()) == 1
+    assert (finished / "results.json").exists()
+
+
+def test_two_commands_do_not_work_on_one_run_at_once(config: TrainConfig, run_folder: Path, tmp_path: Path) -> None:
+    finished = shutil.copytree(run_folder, tmp_path / "tiny")
+    for folder, command in (
+        (config.folder, lambda: train(replace(config, overwrite=True))),
+        (finished, lambda: export(ExportConfig(run="tiny", runs=tmp_path))),
+    ):
+        with hold_run(folder), pytest.raises(CheckpointError, match="is in use by another training or export; wait"):
+            command()
+    assert list(tmp_path.glob("*/bundle")) == []
+
+
+def test_results_of_one_training_are_not_exported_with_the_files_of_another(run_folder: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "checkpoints/best.pt", "validation.npz"):
+        mixed = shutil.copytree(run_folder, tmp_path / "tiny", dirs_exist_ok=True)
+        with (mixed / name).open("ab") as file:
+            file.write(b" ")
+        with pytest.raises(CheckpointError, match=rf"{name} is not of the training that wrote .*results.json; train"):
+            export(ExportConfig(run="tiny", runs=tmp_path))
+
+
+def test_a_run_from_before_results_held_hashes_is_exported(run_folder: Path, tmp_path: Path) -> None:
+    old = shutil.copytree(run_folder, tmp_path / "tiny")
+    results = json.loads((old / "results.json").read_text(encoding="utf-8"))
+    del results["files"]
+    (old / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    read_run(old)
 
 
 def test_an_interrupted_run_is_not_overwritten_unasked(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +212,9 @@ def test_a_finished_run_is_left_as_it_is(run_folder: Path, images: Path, capsys:
     train(same)
     assert (run_folder / "results.json").stat().st_mtime_ns == before
     assert "Next: make export RUN=tiny" in capsys.readouterr().out
-    with pytest.raises(CheckpointError, match=r"holds another run \(epochs was 10, is 11\); choose another RUN"):
+    with pytest.raises(
+        CheckpointError, match=r"has a run with other settings \(epochs was 10, now 11\); choose another RUN"
+    ):
         train(replace(same, epochs=11))
 
 
@@ -177,7 +235,7 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_can_begin(config: TrainCo
 def test_a_folder_of_other_files_is_left_alone(config: TrainConfig) -> None:
     config.folder.mkdir()
     (config.folder / "notes.txt").write_text("mine")
-    with pytest.raises(CheckpointError, match="holds files that are no run's"):
+    with pytest.raises(CheckpointError, match="has files but is not a run's folder"):
         train(replace(config, overwrite=True))
     assert (config.folder / "notes.txt").read_text() == "mine"
 
@@ -233,7 +291,7 @@ def test_a_damaged_checkpoint_is_refused(run_folder: Path, tmp_path: Path) -> No
     broken = shutil.copytree(run_folder, tmp_path / "broken")
     best = broken / "checkpoints" / "best.pt"
     best.write_bytes(best.read_bytes()[:9999])
-    with pytest.raises(UserError, match="is damaged or not ours"):
+    with pytest.raises(UserError, match="is damaged or not a checkpoint"):
         load_best(broken)
 
 
@@ -273,4 +331,4 @@ def test_bad_data_is_one_line_and_exit_1(config: TrainConfig, tmp_path: Path) ->
 
 def test_bad_options_exit_2(config: TrainConfig) -> None:
     result = run_module(*arguments(config, "--lr", "-1"))
-    assert (result.returncode, result.stderr) == (2, "error: lr is -1.0; expected above 0\n")
+    assert (result.returncode, result.stderr) == (2, "error: lr is -1.0; expected more than 0\n")

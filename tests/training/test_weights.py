@@ -90,7 +90,7 @@ def test_a_wrong_file_in_the_cache_is_refused(
     monkeypatch.setattr(weights, "imagenet_url", lambda _: "http://127.0.0.1:9/resnet18-f37072fd.pth")
     hub_cache.mkdir(parents=True)
     torch.save(imagenet, hub_cache / "resnet18-f37072fd.pth")
-    with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth is not the file its name says"):
+    with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth is not the expected file"):
         load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
 
 
@@ -100,7 +100,7 @@ def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypat
     with pytest.raises(WeightsError) as caught:
         load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     message, name = str(caught.value), url.rsplit("/", 1)[-1]
-    assert f"put it at {hub_cache / name}" in message
+    assert f"save it as {hub_cache / name}" in message
     assert message.endswith("WEIGHTS=none")
 
 
@@ -132,7 +132,9 @@ def test_a_pth_file_keeps_a_fresh_head_for_other_classes(
 
 def test_another_network_is_refused(imagenet: dict[str, torch.Tensor], tmp_path: Path) -> None:
     torch.save(imagenet, tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=r"does not hold a resnet50: .*set ARCH to the network it was saved from"):
+    with pytest.raises(
+        WeightsError, match=r"does not fit resnet50: .*set ARCH to the architecture that it was saved from"
+    ):
         load_weights(Classifier("resnet50", 3, SPEC), str(tmp_path / "w.pth"), "resnet50")
 
 
@@ -146,7 +148,7 @@ class Malice:
 
 def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Malice(tmp_path / "ran"), protocol=2))
-    with pytest.raises(WeightsError, match="no complete weights file"):
+    with pytest.raises(WeightsError, match="not a complete weights file"):
         load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "evil.pth"), "resnet18")
     assert not (tmp_path / "ran").exists()
 
@@ -155,22 +157,22 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 no zip"])
 def test_rubbish_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(WeightsError, match="no complete weights file"):
+    with pytest.raises(WeightsError, match="not a complete weights file"):
         load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / name), "resnet18")
 
 
 def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match="holds no table of weights"):
+    with pytest.raises(WeightsError, match="has no weights; expected"):
         load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="does not exist; WEIGHTS is imagenet, none, or a"):
+    with pytest.raises(WeightsError, match="does not exist; expected WEIGHTS to be imagenet, none, or a"):
         load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
 
 
 def test_the_truncated_checkpoint_is_refused(shared_data: Path) -> None:
     path = shared_data / "oddities" / "broken_weights" / "resnet18-f37072fd.pth"
-    with pytest.raises(WeightsError, match="no complete weights file"):
+    with pytest.raises(WeightsError, match="not a complete weights file"):
         load_weights(Classifier("resnet18", 3, SPEC), str(path), "resnet18")
