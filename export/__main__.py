@@ -5,13 +5,15 @@ from contract.console import run_command
 
 def main() -> None:
     """Read the command line and export."""
-    # Imported here because torch takes seconds to import, and Ctrl-C during the import must also end in one line.
     import tyro
 
     from export.config import ExportConfig
+
+    config = tyro.cli(ExportConfig, prog="python -m export")
+    # Only now, as torch takes seconds to import; and in here, so that Ctrl-C meanwhile ends in one line too.
     from export.export import export
 
-    export(tyro.cli(ExportConfig, prog="python -m export"))
+    export(config)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ from contract.console import run_command
 
 def main() -> None:
     """Read the command line and train."""
-    # torch takes seconds to import, and Ctrl-C must end in one line then too.
     import tyro
 
     from training.config import TrainConfig
+
+    config = tyro.cli(TrainConfig, prog="python -m training")
+    # Only now, as torch takes seconds to import; and in here, so that Ctrl-C meanwhile ends in one line too.
     from training.train import train
 
-    train(tyro.cli(TrainConfig, prog="python -m training"))
+    train(config)
 
 
 if __name__ == "__main__":
