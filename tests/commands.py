@@ -9,6 +9,14 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parent.parent
 
 
+def allow_interrupts() -> None:
+    """Let the commands under test be ended by Ctrl-C: a shell starts what runs in the background deaf to it.
+
+    A program passes an ignored signal on to those that it starts, and a handled one as the default.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def run_module(*arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
     """Run `python -m …`; returns its exit code and what it printed."""
     return subprocess.run(

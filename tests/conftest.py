@@ -9,11 +9,12 @@ import pytest
 
 from export.config import ExportConfig
 from export.export import export
-from tests.commands import REPOSITORY, RunningServer
+from tests.commands import REPOSITORY, RunningServer, allow_interrupts
 from tests.pictures import TINTS, draw, encode, write_images
 from training.config import TrainConfig
 from training.train import train
 
+allow_interrupts()
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
