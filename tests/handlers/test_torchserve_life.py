@@ -1,4 +1,4 @@
-"""TorchServe started and stopped: by the README's words, with a model that disagrees, with a second version."""
+"""TorchServe started and stopped: by the words of its page, with a model that disagrees, with a second version."""
 
 import os
 import re
@@ -44,10 +44,10 @@ def cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
-def test_the_literal_commands_of_the_readme_work(bundle: Path, tmp_path: Path, red_jpeg: bytes) -> None:
+def test_the_literal_commands_of_the_docs_work(bundle: Path, tmp_path: Path, red_jpeg: bytes) -> None:
     """As they stand there, with other ports in the file that they name."""
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    commands = re.findall(r"^(?:export JAVA_HOME=|torchserve --st).*$", readme, flags=re.MULTILINE)
+    page = (REPOSITORY / "docs" / "torchserve.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^(?:export JAVA_HOME=|torchserve --st).*$", page, flags=re.MULTILINE)
     assert [command.split()[:2] for command in commands[1:]] == [["torchserve", "--start"], ["torchserve", "--stop"]]
     archive(ArchiveConfig(bundle=bundle, store=tmp_path / "model_archive")).rename(
         tmp_path / "model_archive/sample.mar"
@@ -83,7 +83,7 @@ def family_of(folder: Path) -> list[psutil.Process]:
 
 
 def test_a_second_version_takes_over_and_no_request_is_lost(bundle: Path, tmp_path: Path, red_jpeg: bytes) -> None:
-    """The recipe of the README, with requests running all the time."""
+    """The recipe of docs/torchserve.md, with requests running all the time."""
     store = tmp_path / "store"
     archive(ArchiveConfig(bundle=bundle, store=store))
     running = RunningTorchServe(store, "tiny", tmp_path, "--management")
