@@ -75,7 +75,7 @@ def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:
 
 def _check_finite(loss: float) -> None:
     if not np.isfinite(loss):
-        raise DivergedError(f"training diverged: the loss is {loss}; lower LR, or train with ARGS="--precision fp32"")
+        raise DivergedError(f"training diverged: the loss is {loss}; lower LR, or train with ARGS='--precision fp32'")
 
 
 @torch.inference_mode()
