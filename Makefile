@@ -151,7 +151,7 @@ check: $(STAMP) ## Check formatting, lint and types, as CI does
 test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
 	$(PY) -m pytest
 
-test-slow: $(STAMP) ## Run the slow tests (several minutes each); they start with `make train export archive`
+test-slow: $(STAMP) ## Run the slow tests : minutes each, among them the commands of the README
 	$(PY) -m pytest -m slow
 
 lock: $(STAMP) ## Update requirements/*.txt from pyproject.toml

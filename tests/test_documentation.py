@@ -32,6 +32,7 @@ from serve.loader import Loader
 from serve.metrics import ServerMetrics
 from serve.models import Models
 from tests.commands import REPOSITORY
+from tests.markdown import FENCE, SPAN, commands, fences, prose, read, rows, section, spans
 from tests.test_makefile import make
 from training.config import TrainConfig
 
@@ -61,58 +62,15 @@ TORCHSERVE_ROUTES = {
     *("/v1/models/{model}:predict", "/v1/models/{model}:explain", "/models/{model}/{version}/set-default"),
     *("/v2/models/{model}/infer", "/v2/models/{model}/explain"),
 }
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SPAN = re.compile(r"`([^`\n]+)`")
 WORD_OF_MAKE = re.compile(r"[a-z][a-z-]*|[A-Z]+=(\"[^\"]*\"|'[^']*'|\S*)")
 STAGES = ["contract", "runtime", "training", "export", "handlers", "serve", "benchmarks"]
 
 checked_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def read(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
 @cache
 def makefile() -> str:
     return read(REPOSITORY / "Makefile")
-
-
-# Texts.
-
-
-def fences(text: str, kind: str) -> list[str]:
-    return [body for name, body in FENCE.findall(text) if name == kind]
-
-
-def prose(text: str) -> str:
-    """The text without its fences and its comments."""
-    return re.sub(r"<!--.*?-->", "", FENCE.sub("", text), flags=re.DOTALL)
-
-
-def spans(text: str) -> list[str]:
-    """Inline code."""
-    return SPAN.findall(prose(text))
-
-
-def commands(text: str) -> list[str]:
-    """Lines of shell, and inline code."""
-    return [line for body in fences(text, "bash") for line in body.splitlines()] + spans(text)
-
-
-def section(text: str, heading: str) -> str:
-    """What stands under a heading, up to the next one of any level."""
-    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^#|\Z)", prose(text), re.MULTILINE | re.DOTALL)
-    assert found, heading
-    return found[1]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of tables, without their headings."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    rules = [number for number, row in enumerate(cells) if all(set(cell) <= set("-:") for cell in row)]
-    return [row for number, row in enumerate(cells) if number not in rules and number + 1 not in rules]
 
 
 # make.
