@@ -77,8 +77,7 @@ help: ## List all targets
 
 $(STAMP): requirements/$(REQUIREMENTS).txt
 	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV) (all packages: 6 GB, about two minutes)"
-	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	requirements/install.sh $(PYTHON) $(VENV) $<
 	touch $@
 
 install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
@@ -124,8 +123,7 @@ PEERS_STAMP := .venv-peers/.installed
 
 $(PEERS_STAMP): requirements/peers.txt
 	echo "Installing the other servers into .venv-peers (6 GB)"
-	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	requirements/install.sh $(PYTHON) .venv-peers $<
 	touch $@
 
 PEERS = lean torchscript onnx image_classifier flask fastapi litserve bentoml ray

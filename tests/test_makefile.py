@@ -1,6 +1,8 @@
-"""What a shell would do to paths and names on their way through make."""
+"""Make's own part: what a shell would do to paths and names on their way, and what a machine may lack."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,46 @@ def test_a_shells_own_variables_do_not_leak_in(monkeypatch: pytest.MonkeyPatch) 
 def test_help_names_the_commands_of_the_readme() -> None:
     listed = make("help").stdout
     assert all(f"  make {name} " in listed for name in ("train", "export", "serve", "predict", "test"))
+
+
+INSTALL = REPOSITORY / "requirements" / "install.sh"
+UNREACHABLE = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "1"}
+
+
+def test_a_missing_python_is_one_line_and_names_another(tmp_path: Path) -> None:
+    (tmp_path / "python3.12").symlink_to(sys.executable)
+    path = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    command = ["make", "install", f"VENV={tmp_path}/venv", "PYTHON=python3.99"]
+    result = subprocess.run(command, cwd=REPOSITORY, env=path, capture_output=True, text=True, check=False)
+    ours = [line for line in result.stderr.splitlines() if not line.startswith("make: ***")]
+    assert result.returncode == 2
+    assert len(ours) == 1
+    assert ours[0].startswith("error: python3.99 was not found; install it")
+    assert "add PYTHON=python3.1" in ours[0]
+
+
+def test_an_unsuitable_python_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.18 || exit 1\n')
+    old.chmod(0o755)
+    result = install(str(old), tmp_path / "venv", tmp_path / "lock.txt")
+    assert result.returncode == 2
+    assert f"error: PYTHON={old} is Python 3.9.18; expected Python 3.11, 3.12 or 3.13" in result.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_without_a_network_the_installation_fails_in_one_line(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"a-package-that-nobody-has==1 --hash=sha256:{'0' * 64}\n")
+    result = install("python3", tmp_path / "venv", lock)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [
+        "error: the package registry cannot be reached; check the network or the proxy, then try again "
+        f"(details: {tmp_path}/venv/install.log)"
+    ]
+
+
+def install(python: str, venv: Path, lock: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [INSTALL, python, venv, lock], env={**os.environ, **UNREACHABLE}, capture_output=True, text=True, check=False
+    )
