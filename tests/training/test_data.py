@@ -121,7 +121,7 @@ def test_natural_oddities(shared_data: Path, tmp_path: Path) -> None:
         write_images(tmp_path / split, 2, {label: (r, g, b + index) for label, (r, g, b) in classes.items()})
     shutil.copytree(shared_data / "oddities" / "corn_dup_pairs", tmp_path, dirs_exist_ok=True)
     (warning,) = load(tmp_path).warnings
-    assert warning.startswith("2 pictures stand more than once")
+    assert warning.startswith("2 images occur more than once")
     shutil.copy(shared_data / "oddities" / "imageNotFound.gif", tmp_path / "train" / "Blight")
     with pytest.raises(DataError, match=r"imageNotFound\.gif: this is GIF"):
         load(tmp_path)

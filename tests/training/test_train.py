@@ -167,7 +167,7 @@ def test_names_that_are_not_utf_8_are_refused_before_the_finished_run_is_removed
 
 
 def test_two_commands_do_not_work_on_one_run_at_once(config: TrainConfig, run_folder: Path, tmp_path: Path) -> None:
-    finished = shutil.copytree(run_folder, tmp_path / "tiny")
+    finished = shutil.copytree(run_folder, tmp_path / "tiny", ignore=shutil.ignore_patterns("bundle"))
     for folder, command in (
         (config.folder, lambda: train(replace(config, overwrite=True))),
         (finished, lambda: export(ExportConfig(run="tiny", runs=tmp_path))),
