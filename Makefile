@@ -70,7 +70,7 @@ TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call o
 
 .PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
-	format check test test-slow lock clean
+	format check test test-slow prove lock clean
 
 help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -151,6 +151,9 @@ test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
 
 test-slow: $(STAMP) ## Run the slow tests : minutes each, among them the commands of the README
 	$(PY) -m pytest -m slow
+
+prove: $(STAMP) ## Try much more than a commit can wait for: long fuzzing, many seeds, many kills (hours)
+	PROVE=1 $(PY) -m pytest -m proof
 
 lock: $(STAMP) ## Update requirements/*.txt from pyproject.toml
 	$(PY) requirements/lock.py

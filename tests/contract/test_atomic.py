@@ -9,6 +9,7 @@ import pytest
 
 from contract.atomic import write_atomically, write_text_atomically
 from tests.commands import REPOSITORY, run_python
+from tests.effort import times
 
 
 def test_write_replaces_the_whole_file(tmp_path: Path) -> None:
@@ -62,9 +63,10 @@ for number in itertools.count():
 """
 
 
+@pytest.mark.proof
 def test_kill_9_while_writing_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint"
-    for writes in range(1, 9):
+    for writes in range(1, times(9, 200)):
         process = subprocess.Popen(
             [sys.executable, "-c", ENDLESS_WRITES.format(path=str(path))], cwd=REPOSITORY, stdout=subprocess.PIPE
         )

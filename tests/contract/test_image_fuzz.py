@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contract import ImageError, ImageSpec, preprocess
+from tests.effort import times
 from tests.pictures import draw, encode
 
 SPEC = ImageSpec(size=16, resize=16)
@@ -12,7 +13,8 @@ ORIGINALS = [encode(draw((40, 30), (200, 90, 40), 0), kind) for kind in ("JPEG",
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of some damage it can live with
-@settings(max_examples=400, deadline=None)
+@pytest.mark.proof
+@settings(max_examples=times(400, 40_000), deadline=None)
 @given(
     original=st.sampled_from(ORIGINALS),
     edits=st.lists(st.tuples(st.integers(0, 1 << 16), st.binary(min_size=1, max_size=8)), min_size=1, max_size=6),

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handlers.requests import MAX_PICTURES, read_request
+from tests.effort import times
 
 PICTURE = b"\xff\xd8\xff picture"
 TEXT = base64.b64encode(PICTURE).decode()
@@ -105,7 +106,8 @@ parts = st.dictionaries(st.sampled_from(["data", "body", "file", "other"]), st.b
 
 
 # That a busy machine makes examples slowly says nothing of the handler.
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.proof
+@settings(max_examples=times(100, 10_000), suppress_health_check=[HealthCheck.too_slow])
 @given(parts)
 def test_no_request_can_fail_its_batch(given_parts: dict[str, Any]) -> None:
     request = read_request(given_parts)

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.commands import RunningServer
+from tests.effort import times
 from tests.pictures import TINTS, draw, encode
 
 PICTURE = draw((64, 48), TINTS["red"], seed=3)
@@ -208,7 +209,9 @@ def mutants(draw_from: st.DrawFn) -> bytes:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+@settings(max_examples=times(300, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=mutants(), as_form=st.booleans())
 def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: bytes, as_form: bool) -> None:
     body, headers = (form(FILE + data), MULTIPART) if as_form else (data, {})
@@ -218,7 +221,9 @@ def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: b
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
+@settings(max_examples=times(200, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary(max_size=300) | st.text(max_size=300).map(str.encode),
     boundary=st.text("ab-;=", min_size=1, max_size=80),

@@ -21,6 +21,7 @@ from serve.life import Life
 from serve.loader import Loader
 from serve.models import Models
 from tests.commands import REPOSITORY, RunningServer
+from tests.effort import times
 from tests.serve.versions import add_version
 
 KEY, TOKEN = "an-api-key-of-some-length", "an-admin-token-of-some-length"
@@ -111,11 +112,21 @@ def locked(bundle: Path, tmp_path: Path) -> Iterator[RunningServer]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.proof
+@pytest.mark.timeout(3600)
 def test_schemathesis_finds_nothing(locked: RunningServer, tmp_path: Path) -> None:
     """Requests that the document allows and that it forbids, alone and one after another, with every check."""
     command = ["schemathesis.cli", "--config-file", str(REPOSITORY / "tests" / "serve" / "schemathesis.toml"), "run"]
-    bounds = ["--checks", "all", "--seed", str(SEED), "--max-examples", "100", "--request-timeout", "20"]
+    bounds = [
+        "--checks",
+        "all",
+        "--seed",
+        str(SEED),
+        "--max-examples",
+        str(times(100, 1000)),
+        "--request-timeout",
+        "20",
+    ]
     result = subprocess.run(
         [sys.executable, "-m", *command, *bounds, "--no-color", f"{locked.url}/openapi.json"],
         cwd=tmp_path,
