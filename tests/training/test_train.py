@@ -158,11 +158,9 @@ def test_names_that_are_not_utf_8_are_refused_before_the_finished_run_is_removed
         (data / "red" / "red (0).JPG").rename(data / "red" / f"{GBK}.JPG")
     if place == "class":
         (data / "red").rename(data / GBK)
-    options = ["--runs", str(finished.parent), "--run", "tiny", "--data", str(data), "--names", str(names)]
-    ended = run_module("training", *options, "--overwrite", "--arch", "resnet18", "--weights", "none")
-    assert ended.returncode in {1, 2}
-    assert re.search(r"^error: .*(not UTF-8|not valid Unicode)", ended.stderr)
-    assert len(ended.stderr.splitlines()) == 1
+    with pytest.raises(UserError, match=r"not UTF-8|not valid Unicode") as refused:
+        train(TrainConfig(data=data, names=names, runs=finished.parent, run="tiny", weights="none", overwrite=True))
+    assert len(str(refused.value).encode().splitlines()) == 1
     assert (finished / "results.json").exists()
 
 
