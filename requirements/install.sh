@@ -26,7 +26,7 @@ make_environment() {
     || fail "PYTHON=$python is $("$python" --version 2>&1); expected Python 3.11, 3.12 or 3.13$(instead)"
   "$python" -m venv --clear "$venv" >/dev/null && return
   rm -rf "$venv"
-  fail "$python cannot make an environment; install its venv module (Debian, Ubuntu: sudo apt install $python-venv)"
+  fail "$python cannot create an environment; install its venv module (Debian, Ubuntu: sudo apt install $python-venv)"
 }
 
 say_why() {
