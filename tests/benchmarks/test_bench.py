@@ -19,13 +19,19 @@ LITTLE = ["--clients", "1", "4", "--seconds", "1", "--repeats", "1", "--shares",
 LITTLE += ["--search-steps", "1", "--soak-s", "2"]
 
 
-@pytest.mark.slow
-def test_the_lean_server_is_measured_in_every_way(bundle: Path, tmp_path: Path) -> None:
-    out = tmp_path / "results"
+@pytest.fixture(scope="module")
+def measured(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of the lean server, loaded in every way."""
+    out = tmp_path_factory.mktemp("measured") / "results"
     options = [*LITTLE, "--slow-clients", "8"]
     done = run_module("benchmarks", "--bundle", str(bundle), "--out", str(out), "--servers", "lean", *options)
     assert done.returncode == 0, done.stderr
-    record = read_record(out)
+    return out
+
+
+@pytest.mark.slow
+def test_the_lean_server_is_measured_in_every_way(measured: Path) -> None:
+    record = read_record(measured)
     assert record.complete
     found = [(row.case.scenario, row.case.loop) for row in record.rows]
     sweep = [("sweep", "closed")] * 4
@@ -43,20 +49,21 @@ def test_the_lean_server_is_measured_in_every_way(bundle: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_the_report_stands_alone_and_names_no_path(bundle: Path, tmp_path: Path) -> None:
-    out = tmp_path / "results"
-    options = [*LITTLE[:-4], "--search-steps", "0", "--soak-s", "0"]
-    done = run_module("benchmarks", "--bundle", str(bundle), "--out", str(out), "--servers", "lean", *options)
-    assert done.returncode == 0, done.stderr
-    html, markdown = (out / "report.html").read_text(), (out / "report.md").read_text()
+def test_the_report_stands_alone_and_names_no_path(measured: Path) -> None:
+    html, markdown = (measured / "report.html").read_text(), (measured / "report.md").read_text()
     assert html.count("data:image/png;base64,") == 4
     for text in (html, markdown):
         assert "of the ceiling (decoding and session without a server)" in text
         assert "gave 0 wrong answers" in text
-        assert str(tmp_path) not in text
-    rows = list(csv.DictReader((out / "rows.csv").read_text().splitlines()))
+        assert str(measured.parent) not in text
+    rows = list(csv.DictReader((measured / "rows.csv").read_text().splitlines()))
     assert {row["loop"] for row in rows} == {"closed", "open"}
-    assert {path.name for path in out.glob("*.png")} == {"throughput.png", "latency.png", "outcomes.png", "stages.png"}
+    assert {path.name for path in measured.glob("*.png")} == {
+        "throughput.png",
+        "latency.png",
+        "outcomes.png",
+        "stages.png",
+    }
 
 
 @pytest.mark.slow
