@@ -1,10 +1,14 @@
 """Commands run as a user would run them: in a process of their own."""
 
+import contextlib
+import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -28,6 +32,22 @@ def run_module(*arguments: str, timeout: float = 240) -> subprocess.CompletedPro
         check=False,
         env={**os.environ, "COLUMNS": "200"},
     )
+
+
+def call_module(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `run_module`, but in this process: where torch is needed, that takes seconds to import."""
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", list(arguments)),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        try:
+            runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, output.getvalue(), errors.getvalue())
 
 
 def run_python(code: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from export.config import ExportConfig
 from export.export import export
 from export.parity import ParityError
 from export.torchscript import load_torchscript
-from tests.commands import run_module
+from tests.commands import call_module
 from training.checkpoint import CheckpointError, load_best
 
 
@@ -202,6 +202,6 @@ def test_an_unfinished_run_is_refused(config: ExportConfig) -> None:
 
 
 def test_a_missing_run_is_one_line_and_exit_1(tmp_path: Path) -> None:
-    result = run_module("export", "--run", "none", "--runs", str(tmp_path))
+    result = call_module("export", "--run", "none", "--runs", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr == f"error: {tmp_path}/none/config.json does not exist; train none first\n"
