@@ -96,7 +96,7 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(
-            KeyboardInterrupt, match=r"1 of 3 epochs are saved; continue with: make train DATA=\S+ RUN=r .*RESUME=1"
+            KeyboardInterrupt, match=r"1 of 3 epochs are saved; continue with: make train DATA=.+ RUN=r .*RESUME=1"
         ):
             train(config)
     train(replace(config, resume=True))
@@ -120,7 +120,7 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.startswith("stopped. ")
-    assert re.search(r"epochs are saved; continue with: make train DATA=\S+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
+    assert re.search(r"epochs are saved; continue with: make train DATA=.+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
     assert len(errors.splitlines()) == 1
 
 
