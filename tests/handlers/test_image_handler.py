@@ -6,6 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_a_batch_of_nothing_but_bad_pictures_is_answered(handler: ImageHandler, 
     answers = ask(handler, context, *NO_PICTURES.values())
     assert all(set(answer) == {"error"} for answer in answers)
     assert [context.statuses[index][0] for index in range(6)] == [400, 400, 415, 415, 415, 413]
-    assert context.statuses[5] == (413, "Request Entity Too Large")
+    assert context.statuses[5] == (413, HTTPStatus(413).phrase)
 
 
 def test_a_malformed_request_fails_alone(handler: ImageHandler, context: WorkerContext, red_jpeg: bytes) -> None:
