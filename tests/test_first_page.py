@@ -26,7 +26,7 @@ README = REPOSITORY / "README.md"
 PROTOCOLS = REPOSITORY / "docs" / "protocols.md"
 ELSEWHERE = ("make test", "java ", "ACCELERATOR=gpu")
 """Run by CI itself, needs a JDK, needs a GPU; test_documentation knows that what they name exists."""
-NO_HUB = "or use random weights: WEIGHTS=none"
+NO_HUB = "or start from random weights, "
 SHORT = "WEIGHTS=none SIZE=32 EPOCHS=1"
 
 

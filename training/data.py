@@ -110,7 +110,8 @@ def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: lis
         )
     if not any(entry.split == "test" for entry in entries):
         warnings.append(
-            "There is no test split. The best epoch was chosen on the validation images, so their accuracy is too high."
+            "There is no test split. The best epoch is chosen on the validation images, so their accuracy "
+            "is a little too high."
         )
     return warnings
 

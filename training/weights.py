@@ -51,7 +51,8 @@ def download(url: str) -> dict[str, Tensor]:
     except (URLError, TimeoutError, ConnectionError) as error:
         raise WeightsError(
             f"the weights {name} can't be downloaded ({error}); "
-            f"download {url} on another machine and save it as {cached}, or use random weights: WEIGHTS=none"
+            f"download {url} on another machine and save it as {cached}, "
+            "or start from random weights, which needs thousands of images to learn well: WEIGHTS=none"
         ) from error
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise WeightsError(
