@@ -1,9 +1,11 @@
 // A Java caller with nothing but the JDK: sends a picture as a form, prints status and body.
 import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -20,7 +22,8 @@ public class Ask {
                 .POST(HttpRequest.BodyPublishers.ofByteArray(form.toByteArray()))
                 .build();
         HttpResponse<String> answer = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
-        System.out.println(answer.statusCode());
-        System.out.println(answer.body());
+        PrintStream output = new PrintStream(System.out, true, StandardCharsets.UTF_8); // whatever the terminal's own
+        output.println(answer.statusCode());
+        output.println(answer.body());
     }
 }
