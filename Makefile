@@ -152,7 +152,7 @@ test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
 test-slow: $(STAMP) ## Run the slow tests : minutes each, among them the commands of the README
 	$(PY) -m pytest -m slow
 
-prove: $(STAMP) ## Try much more than a commit can wait for: long fuzzing, many seeds, many kills (hours)
+prove: $(STAMP) ## Try much more than a commit can wait for: long fuzzing, many seeds, many kills (about an hour)
 	PROVE=1 $(PY) -m pytest -m proof
 
 lock: $(STAMP) ## Update requirements/*.txt from pyproject.toml
