@@ -217,7 +217,9 @@ def test_a_client_that_pauses_while_it_reads_gets_its_whole_answer(long_answers:
         idle.sendall(ask)
         assert len(everything(idle)) > ANSWER_BYTES  # until its time for a next request is over, and theirs too
         said = [everything(reader) for reader in readers]
-    assert [len(answer) // ANSWER_BYTES for answer in said] == [1, 1, 1, 2]
+    whole = [len(answer) // ANSWER_BYTES for answer in said]
+    # The app here answers without reading the body: half a body may get its answer, or be hung up on first.
+    assert whole in ([1, 1, 1, 2], [1, 1, 2, 2])
 
 
 @pytest.mark.slow
