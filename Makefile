@@ -83,7 +83,7 @@ $(STAMP): requirements/$(REQUIREMENTS).txt
 install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
 
 sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in four classes
-	$(PY) -m training.sample --folder data/sample
+	$(PY) -m dataset.sample --folder data/sample
 
 train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)

@@ -6,10 +6,10 @@ UserError             exit status 1: the message says what was given, what was e
 ├── ManifestError     contract/manifest.py: the folder is not a bundle, or its files have changed
 ├── ProviderError     runtime/providers.py: the requested execution provider is not available
 ├── GoldenError       contract/golden.py: the golden files give other logits here than in training
-├── DataError         training/sources.py: the labelled images can't be used for training
-├── WeightsError      training/weights.py: the weights can't be downloaded or don't fit
-├── DivergedError     training/engine.py: the loss is no longer a finite number
-├── CheckpointError   training/checkpoint.py: the run folder can't be resumed or read
+├── DataError         dataset/errors.py: the labelled images can't be used as they are
+├── WeightsError      training/model/weights.py: the weights can't be downloaded or don't fit
+├── DivergedError     training/learning/engine.py: the loss is no longer a finite number
+├── CheckpointError   training/learning/checkpoint.py: the run folder can't be resumed or read
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 ├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
 ├── ArchiveError      handlers/engines.py: this worker can't run this archive

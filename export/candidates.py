@@ -12,7 +12,7 @@ from contract.graph import Outputs
 from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
 from export.torchscript import load_torchscript
 from runtime import Session
-from training.model import Classifier
+from training.model.network import Classifier
 
 
 class Candidate(Protocol):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from training.model import Classifier
+from training.model.network import Classifier
 
 
 class Deployable(nn.Module):

@@ -29,8 +29,8 @@ from export.parity import Check, ParityError, Proof, check_names, check_parity
 from export.summary import print_bundle, print_checks, print_step
 from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
-from training.checkpoint import BEST, TrainedModel, load_best
-from training.device import make_deterministic
+from training.learning.checkpoint import BEST, TrainedModel, load_best
+from training.model.device import make_deterministic
 from training.run import check_files, hold_run, read_config, read_results
 
 BUNDLE = "bundle"

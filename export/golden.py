@@ -10,8 +10,8 @@ from contract import ImageSpec, preprocess
 from contract.atomic import write_text_atomically
 from contract.golden import pixels_sha256
 from contract.manifest import GOLDEN_LOGITS_FILE
-from training.data import Example
-from training.model import Classifier
+from dataset.data_set import Example
+from training.model.network import Classifier
 
 COUNT = 8
 MAX_CLASSES = 32

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,26 @@ import pytest
 import contract
 from tests.commands import REPOSITORY, run_python
 
-STAGES = ["contract", "runtime", "training", "export", "handlers", "serve", "benchmarks"]
 MAY_IMPORT = {
     "contract": set(),
+    "dataset": {"contract"},
+    "evaluation": {"contract", "dataset"},
     "runtime": {"contract"},
-    "training": {"contract"},
-    "export": {"contract", "runtime", "training"},
+    "training": {"contract", "dataset", "evaluation"},
+    "export": {"contract", "dataset", "evaluation", "runtime", "training"},
     "handlers": {"contract", "runtime"},
     "serve": {"contract", "runtime"},
     "benchmarks": {"contract", "runtime"},
 }
-TORCH_FREE = ["contract", "runtime", "serve"]
+STAGES = list(MAY_IMPORT)
+TORCH_FREE = ["contract", "dataset", "evaluation", "runtime", "serve"]
+# What a room may import of its own stage, besides itself.
+ROOMS = {
+    "training.model": set(),
+    "training.recipe": set(),
+    "training.learning": {"training.config", "training.model", "training.recipe"},
+}
+MOST_MODULES = 13
 
 IMPORT_ALL = """
 import importlib, json, pkgutil, sys
@@ -45,8 +55,31 @@ def test_a_stage_imports_only_what_the_table_allows(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", TORCH_FREE)
-def test_serving_never_loads_torch(stage: str) -> None:
-    assert not imported_by(stage) & {"torch", "torchvision", "sklearn", "matplotlib"}
+def test_a_stage_without_training_never_loads_torch(stage: str) -> None:
+    assert not imported_by(stage) & {"torch", "torchvision"}
+
+
+@pytest.mark.parametrize("stage", ["contract", "runtime", "serve"])
+def test_serving_never_loads_what_only_judging_needs(stage: str) -> None:
+    assert not imported_by(stage) & {"sklearn", "scipy", "matplotlib"}
+
+
+def test_a_room_imports_only_what_the_table_allows() -> None:
+    for room, allowed in ROOMS.items():
+        stage = room.split(".")[0]
+        for path in (REPOSITORY / room.replace(".", "/")).glob("*.py"):
+            for module in modules_imported_in(path):
+                inside = module.startswith(f"{stage}.")
+                assert not inside or any(f"{module}.".startswith(f"{name}.") for name in {room, *allowed}), (
+                    path,
+                    module,
+                )
+
+
+@pytest.mark.parametrize("stage", ["contract", "dataset", "evaluation", "runtime", "training", "export"])
+def test_a_folder_holds_about_a_dozen_modules(stage: str) -> None:
+    modules = Counter(path.parent for path in (REPOSITORY / stage).rglob("*.py") if path.name != "__init__.py")
+    assert max(modules.values()) <= MOST_MODULES
 
 
 def test_contract_needs_numpy_and_pillow_alone() -> None:
@@ -58,6 +91,15 @@ def test_contract_needs_numpy_and_pillow_alone() -> None:
     }
     standard = set(__import__("sys").stdlib_module_names)
     assert imports - standard == {"contract", "numpy", "PIL"}
+
+
+def modules_imported_in(path: Path) -> list[str]:
+    """The modules that a file imports, with what is imported from a package taken for a module of it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return plain + [
+        f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    ]
 
 
 def names_in(node: ast.AST) -> list[str]:

@@ -63,7 +63,7 @@ TORCHSERVE_ROUTES = {
     *("/v2/models/{model}/infer", "/v2/models/{model}/explain"),
 }
 WORD_OF_MAKE = re.compile(r"[a-z][a-z-]*|[A-Z]+=(\"[^\"]*\"|'[^']*'|\S*)")
-STAGES = ["contract", "runtime", "training", "export", "handlers", "serve", "benchmarks"]
+STAGES = ["contract", "dataset", "evaluation", "runtime", "training", "export", "handlers", "serve", "benchmarks"]
 
 checked_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -134,7 +134,7 @@ def options_of(config: type) -> set[str]:
 
 def options() -> dict[str, set[str]]:
     """By program, as its command line is made from its dataclass."""
-    return {name: options_of(config) for name, config in PROGRAMS.items()} | {"training.sample": SAMPLE_OPTIONS}
+    return {name: options_of(config) for name, config in PROGRAMS.items()} | {"dataset.sample": SAMPLE_OPTIONS}
 
 
 def unknown_options(text: str) -> set[str]:

@@ -12,13 +12,12 @@ from filelock import FileLock, Timeout
 
 from contract.atomic import write_text_atomically
 from contract.manifest import sha256_of
-from training import checkpoint
-from training.checkpoint import CheckpointError
 from training.command import make_command
 from training.config import TrainConfig
+from training.learning import checkpoint
+from training.learning.checkpoint import CheckpointError
 
 CONFIG_FILE = "config.json"
-METRICS_FILE = "metrics.jsonl"
 RESULTS_FILE = "results.json"
 SPLIT_FILE = "split.csv"
 VALIDATION_FILE = "validation.npz"

@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.data import DataSet
-from training.report import REPORT_FILE
+from dataset.data_set import DataSet
+from evaluation.report import REPORT_FILE
+from training.learning.trainer import Trainer
 from training.run import read_config, read_results
-from training.trainer import Trainer
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from contract.atomic import write_atomically, write_text_atomically
-from training import checkpoint
+from dataset.data_set import DataSet, load_data, write_split_csv
+from evaluation.metrics import fit_temperature, score
+from evaluation.report import write_report
+from training.command import make_command
 from training.config import TrainConfig
-from training.data import DataSet, load_data, write_split_csv
-from training.device import make_deterministic
-from training.fit import Record, fit
-from training.metrics import fit_temperature, score
-from training.report import write_report
+from training.learning import checkpoint
+from training.learning.fit import Record, fit
+from training.learning.trainer import Trainer, build_trainer
+from training.model.device import make_deterministic
 from training.run import (
     RESULTS_FILE,
     SPLIT_FILE,
@@ -25,9 +28,9 @@ from training.run import (
     hold_run,
     is_finished,
     open_run,
+    read_config,
 )
 from training.summary import print_data, print_start, print_summary
-from training.trainer import Trainer, build_trainer
 
 
 def train(config: TrainConfig) -> None:
@@ -58,7 +61,12 @@ def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> 
         begin_run(config, data.fingerprint)
         write_split_csv(data, config.folder / SPLIT_FILE)
     print_start(trainer)
-    finish(trainer, fit(trainer, state))
+    try:
+        history = fit(trainer, state)
+    except KeyboardInterrupt as stopped:
+        again = make_command(replace(config, resume=True, overwrite=False))
+        raise KeyboardInterrupt(f"{stopped}; continue with: {again}") from None
+    finish(trainer, history)
 
 
 def finish(trainer: Trainer, history: list[Record]) -> None:
@@ -89,5 +97,5 @@ def finish(trainer: Trainer, history: list[Record]) -> None:
         "seconds": sum(record["seconds"] for record in history),
         "files": hash_files(folder),
     }
-    write_report(folder, results, history, trainer.data.classes)
+    write_report(folder, read_config(folder), results, history, trainer.data.classes)
     write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")

@@ -19,7 +19,7 @@ from export.export import export
 from export.parity import ParityError
 from export.torchscript import load_torchscript
 from tests.commands import call_module
-from training.checkpoint import CheckpointError, load_best
+from training.learning.checkpoint import CheckpointError, load_best
 
 
 @pytest.fixture

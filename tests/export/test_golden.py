@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from dataset.data_set import Example
 from export.golden import choose
-from training.data import Example
 
 
 def examples(folder: Path, *targets: int, sizes: dict[int, int] | None = None) -> list[Example]:

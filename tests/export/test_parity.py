@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset.data_set import Example
 from export.parity import describe_flips
 from export.validation import Validation
-from training.data import Example
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from export.config import ExportConfig
 from export.export import export, read_run
 from tests.commands import REPOSITORY, call_module, run_module, run_python
 from tests.pictures import TINTS, draw, encode, write_images
-from training import checkpoint
-from training.checkpoint import CheckpointError, load_best
 from training.config import TrainConfig
-from training.engine import DivergedError, train_one_epoch
-from training.fit import best_epoch
+from training.learning import checkpoint
+from training.learning.checkpoint import CheckpointError, load_best
+from training.learning.engine import DivergedError, train_one_epoch
+from training.learning.fit import best_epoch
 from training.run import hold_run
 from training.train import train
 
@@ -57,7 +57,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return train_one_epoch(model, batches, step, on_step)
 
-    monkeypatch.setattr("training.fit.train_one_epoch", pressed)
+    monkeypatch.setattr("training.learning.fit.train_one_epoch", pressed)
 
 
 def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:

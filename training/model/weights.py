@@ -12,7 +12,7 @@ from torchvision.models import get_model_weights
 
 from contract import UserError
 from contract.manifest import sha256_of
-from training.model import Classifier
+from training.model.network import Classifier
 
 SHOWN = 3
 

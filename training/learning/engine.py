@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from contract import UserError
-from training.device import autocast
-from training.loader import Batch
-from training.model import Classifier, train_mode
+from evaluation.answers import Answers
+from training.learning.loader import Batch
+from training.model.device import autocast
+from training.model.network import Classifier, train_mode
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -33,14 +33,6 @@ class Step:
     criterion: nn.Module
     device: torch.device
     precision: torch.dtype
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """A model's answers on some images: `logits` float32 [N, C], `targets` int64 [N]."""
-
-    logits: NDArray[np.float32]
-    targets: NDArray[np.int64]
 
 
 def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, on_step: OnStep) -> tuple[float, float]:
@@ -81,7 +73,7 @@ def _check_finite(loss: float) -> None:
 @torch.inference_mode()
 def evaluate(
     model: Classifier, batches: Iterable[Batch], device: torch.device, precision: torch.dtype = torch.float32
-) -> Evaluation:
+) -> Answers:
     """The model's logits on images prepared as for serving."""
     model.eval()
     logits, targets = [], []
@@ -89,4 +81,4 @@ def evaluate(
         with autocast(device, precision):
             logits.append(model(images_nhwc.to(device)).float().cpu().numpy())
         targets.append(batch_targets.numpy())
-    return Evaluation(logits=np.concatenate(logits), targets=np.concatenate(targets))
+    return Answers(logits=np.concatenate(logits), targets=np.concatenate(targets))

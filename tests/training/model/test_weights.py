@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from contract import ImageSpec
-from training import weights
-from training.model import Classifier
-from training.weights import WeightsError, imagenet_url, load_weights
+from training.model import weights
+from training.model.network import Classifier
+from training.model.weights import WeightsError, imagenet_url, load_weights
 
 SPEC = ImageSpec(size=32, resize=33)
 

@@ -5,7 +5,7 @@ from torchvision.models import get_model
 from torchvision.transforms.v2.functional import normalize
 
 from contract import ImageSpec
-from training.model import Classifier, freeze_backbone, parameter_groups, train_mode
+from training.model.network import Classifier, freeze_backbone, parameter_groups, train_mode
 
 SPEC = ImageSpec(size=32, resize=33)
 IMAGES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8))

@@ -10,7 +10,8 @@ from pathlib import Path
 from rich.progress import track
 
 from contract import ImageError, decode_image
-from training.sources import DataError, Entry
+from dataset.errors import DataError
+from dataset.sources import Entry
 
 SHOWN = 20
 # Only readability matters here, so a large JPEG is decoded at an eighth of its size.

@@ -12,16 +12,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import UserError
 from contract.text import is_writable, printable
+from dataset.errors import DataError
 
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SPLITS = ("train", "val", "test")
 _NOT_DATA = {"thumbs.db", "desktop.ini"}
-
-
-class DataError(UserError):
-    """Labelled images that can't be trained on as they are."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from training.sample import LESIONS, draw_leaf, write_sample
+from dataset.sample import LESIONS, draw_leaf, write_sample
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_the_same_seed_draws_the_same_leaf() -> None:
 def test_the_set_is_written_once_and_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("training.sample.IMAGES_PER_CLASS", {"train": 2, "val": 1, "test": 1})
+    monkeypatch.setattr("dataset.sample.IMAGES_PER_CLASS", {"train": 2, "val": 1, "test": 1})
     write_sample(tmp_path)
     assert "Made 16 sample images of maize leaves" in capsys.readouterr().out
     files = sorted(tmp_path.rglob("*.jpg"))

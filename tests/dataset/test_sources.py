@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from dataset.errors import DataError
+from dataset.sources import read_source
 from tests.pictures import write_images, write_splits
-from training.sources import DataError, read_source
 
 
 def counts(source: Path) -> dict[tuple[str | None, str], int]:

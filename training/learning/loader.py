@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from torchvision.transforms import v2
 
 from contract import ImageSpec, decode_image, preprocess
-from training.data import Example
+from dataset.data_set import Example
+from training.recipe.augmentation import augmentation
 
 Batch = tuple[Tensor, Tensor]
 
@@ -40,16 +40,7 @@ class TrainingImages(Dataset[Batch]):
 
     def __init__(self, examples: Sequence[Example], spec: ImageSpec, seed: int) -> None:
         self.examples, self.spec, self.seed = examples, spec, seed
-        whole = [v2.Resize((spec.resize, spec.resize))] if spec.fit == "stretch" else []
-        self.augment = v2.Compose(
-            [
-                *whole,
-                v2.RandomResizedCrop(spec.size, scale=(0.7, 1.0)),
-                v2.RandomHorizontalFlip(),
-                v2.RandomVerticalFlip(),
-                v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2),
-            ]
-        )
+        self.augment = augmentation(spec)
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from training.engine import Evaluation
+from evaluation.answers import Answers
 
 CONFIDENCE = 0.95
 TEMPERATURES = (0.2, 10.0)
@@ -47,7 +47,7 @@ class Scores:
         return asdict(self)
 
 
-def score(evaluation: Evaluation, labels: list[str], temperature: float = 1.0) -> Scores:
+def score(evaluation: Answers, labels: list[str], temperature: float = 1.0) -> Scores:
     """Every figure of one split, with probabilities = softmax(logits / temperature)."""
     targets = evaluation.targets
     answers = evaluation.logits.argmax(axis=1)
@@ -90,13 +90,13 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def cross_entropy(evaluation: Evaluation, temperature: float = 1.0) -> float:
+def cross_entropy(evaluation: Answers, temperature: float = 1.0) -> float:
     """Mean negative log-likelihood of the true classes, in nats."""
     log_probabilities = log_softmax(evaluation.logits.astype(np.float64) / temperature, axis=1)
     return float(-log_probabilities[np.arange(len(evaluation.targets)), evaluation.targets].mean())
 
 
-def fit_temperature(evaluation: Evaluation) -> float:
+def fit_temperature(evaluation: Answers) -> float:
     """The temperature that makes probabilities honest on these images (Guo et al. 2017, arXiv 1706.04599).
 
     Bounded, as images that are all answered right would ask for certainty without end.
@@ -108,7 +108,7 @@ def fit_temperature(evaluation: Evaluation) -> float:
     return float(np.exp(result.x))
 
 
-def expected_calibration_error(evaluation: Evaluation, temperature: float = 1.0) -> float:
+def expected_calibration_error(evaluation: Answers, temperature: float = 1.0) -> float:
     """Mean distance between confidence and accuracy over 15 equal bins (Guo et al. 2017)."""
     probabilities = np.exp(log_softmax(evaluation.logits.astype(np.float64) / temperature, axis=1))
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == evaluation.targets

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from training.sources import DataError, Entry
-from training.splits import assign_splits
+from dataset.errors import DataError
+from dataset.sources import Entry
+from dataset.splits import assign_splits
 
 
 def entries(split: str | None = None, **counts: int) -> list[Entry]:

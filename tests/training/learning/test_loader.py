@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from contract import ImageSpec, preprocess
-from training.data import Example, load_data
-from training.loader import evaluation_loader, training_loader
+from dataset.data_set import Example, load_data
+from training.learning.loader import evaluation_loader, training_loader
 
 SPEC = ImageSpec(size=32, resize=33)
 

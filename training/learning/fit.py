@@ -3,17 +3,16 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from contract.atomic import write_text_atomically
-from training import checkpoint
-from training.command import make_command
-from training.engine import train_one_epoch
-from training.metrics import score
-from training.progress import Meter, training_progress
-from training.run import METRICS_FILE
-from training.trainer import Trainer
+from evaluation.metrics import score
+from training.learning import checkpoint
+from training.learning.engine import train_one_epoch
+from training.learning.progress import Meter, training_progress
+from training.learning.trainer import Trainer
+
+METRICS_FILE = "metrics.jsonl"
 
 Record = dict[str, float]
 
@@ -30,8 +29,7 @@ def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
                 _save_epoch(trainer, [*history, record])
                 history.append(record)
     except KeyboardInterrupt:
-        again = make_command(replace(trainer.config, resume=True, overwrite=False))
-        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved; continue with: {again}") from None
+        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved") from None
     return history
 
 

@@ -4,7 +4,8 @@ import random
 from collections import defaultdict
 from dataclasses import replace
 
-from training.sources import DataError, Entry
+from dataset.errors import DataError
+from dataset.sources import Entry
 
 TEST_SHARE = 0.2
 VAL_SHARE = 0.2

@@ -11,7 +11,7 @@ import torch
 
 from contract import ClassLabel, ImageSpec, UserError
 from contract.atomic import write_atomically
-from training.model import Classifier
+from training.model.network import Classifier
 
 LAST = "last.pt"
 BEST = "best.pt"

@@ -2,14 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dataset.inspection import inspect_images
 from tests.commands import REPOSITORY
 from tests.pictures import write_images
-from training.inspection import inspect_images
 
 SLOW_FILES = """
 import signal, threading, os
 from pathlib import Path
-from training import inspection
+from dataset import inspection
 opened = []
 def slow(path):
     opened.append(path)

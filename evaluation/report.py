@@ -9,15 +9,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
-from training.plots import plot_confusion, plot_curves
-from training.run import read_config
+from evaluation.plots import plot_confusion, plot_curves
 
 REPORT_FILE = "report.html"
 TEMPLATE = "report.html.j2"
 
 
 def write_report(
-    folder: Path, results: dict[str, Any], history: Sequence[dict[str, float]], classes: Sequence[ClassLabel]
+    folder: Path,
+    config: dict[str, Any],
+    results: dict[str, Any],
+    history: Sequence[dict[str, float]],
+    classes: Sequence[ClassLabel],
 ) -> None:
     """Write accuracy.png, loss.png, confusion_matrix.png and report.html into the run's folder."""
     split = "test" if results["test"] else "validation"
@@ -35,7 +38,7 @@ def write_report(
             split=split,
             scores=results[split],
             display_names={entry.label: entry.display_name for entry in classes},
-            config=read_config(folder),
+            config=config,
             pictures={name: _embedded(folder / f"{name}.png") for name in ("accuracy", "loss", "confusion_matrix")},
         )
     )

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
+from dataset.data_set import DataSet
+from evaluation.answers import Answers
 from training.config import TrainConfig
-from training.data import DataSet
-from training.device import pick_device, pick_precision
-from training.engine import Evaluation, Step, evaluate
-from training.loader import Batch, EpochSampler, default_workers, evaluation_loader, training_loader
-from training.model import Classifier, freeze_backbone, parameter_groups
-from training.weights import load_weights
+from training.learning.engine import Step, evaluate
+from training.learning.loader import Batch, EpochSampler, default_workers, evaluation_loader, training_loader
+from training.model.device import pick_device, pick_precision
+from training.model.network import Classifier, freeze_backbone, parameter_groups
+from training.model.weights import load_weights
+from training.recipe.schedule import one_cycle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Trainer:
     sampler: EpochSampler
     workers: int
 
-    def evaluate(self, split: str, precision: torch.dtype = torch.float32) -> Evaluation:
+    def evaluate(self, split: str, precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on a split."""
         loader = evaluation_loader(
             self.data.splits[split], self.config.image_spec, batch=self.config.batch, workers=self.workers
@@ -62,10 +62,12 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
 
 
 def _make_step(config: TrainConfig, model: Classifier, device: torch.device, steps_per_epoch: int) -> Step:
-    optimizer = AdamW(parameter_groups(model, config.weight_decay), lr=config.peak_lr)
+    optimizer, schedule = one_cycle(
+        parameter_groups(model, config.weight_decay), config.peak_lr, config.epochs * steps_per_epoch
+    )
     return Step(
         optimizer=optimizer,
-        schedule=OneCycleLR(optimizer, config.peak_lr, total_steps=config.epochs * steps_per_epoch),
+        schedule=schedule,
         criterion=nn.CrossEntropyLoss(label_smoothing=config.label_smoothing),
         device=device,
         precision=pick_precision(config.precision, device),

@@ -12,9 +12,10 @@ from pathlib import Path
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
 from contract.text import is_writable, printable
-from training.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
-from training.sources import SPLITS, DataError, Entry, read_source
-from training.splits import assign_splits
+from dataset.errors import DataError
+from dataset.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
+from dataset.sources import SPLITS, Entry, read_source
+from dataset.splits import assign_splits
 
 NAMES_FILE = "names.json"
 

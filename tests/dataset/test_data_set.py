@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dataset.data_set import DataSet, load_data, read_split_csv, write_split_csv
+from dataset.errors import DataError
 from tests.pictures import TINTS, draw, encode, write_images, write_splits
-from training.data import DataSet, load_data, read_split_csv, write_split_csv
-from training.sources import DataError
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from training.engine import Evaluation
-from training.metrics import (
+from evaluation.answers import Answers
+from evaluation.metrics import (
     cross_entropy,
     expected_calibration_error,
     fit_temperature,
@@ -11,9 +11,9 @@ from training.metrics import (
 )
 
 
-def evaluation(answers: list[int], targets: list[int], confidence: float = 5.0) -> Evaluation:
+def evaluation(answers: list[int], targets: list[int], confidence: float = 5.0) -> Answers:
     logits = np.eye(3, dtype=np.float32)[answers] * confidence
-    return Evaluation(logits=logits, targets=np.array(targets))
+    return Answers(logits=logits, targets=np.array(targets))
 
 
 def test_score_counts_each_class() -> None:
@@ -41,7 +41,7 @@ def test_fit_temperature_finds_the_one_that_was_hidden() -> None:
     honest = rng.normal(0, 2, (20_000, 3))
     probabilities = np.exp(honest) / np.exp(honest).sum(1, keepdims=True)
     targets = np.array([rng.choice(3, p=row) for row in probabilities])
-    boastful = Evaluation(logits=(honest * 3).astype(np.float32), targets=targets)
+    boastful = Answers(logits=(honest * 3).astype(np.float32), targets=targets)
     assert fit_temperature(boastful) == pytest.approx(3, rel=0.05)
     assert expected_calibration_error(boastful, 3) < 0.02 < expected_calibration_error(boastful, 1)
 

@@ -1,0 +1,1 @@
+"""Answers and truth -> figures, plots and pages. Never loads torch."""

@@ -1,0 +1,1 @@
+"""The epochs of a run: batches, steps, checkpoints and progress."""

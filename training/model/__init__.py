@@ -1,0 +1,1 @@
+"""The network, the weights that it starts from, and the device that it runs on."""
