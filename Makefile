@@ -33,6 +33,10 @@ BATCH =
 LR =
 FREEZE =
 NAMES =
+CLASSES =
+MIN_IMAGES =
+SHARES =
+SPLIT =
 SKIP_UNREADABLE =
 RESUME =
 OVERWRITE =
@@ -57,15 +61,18 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
+export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
 bundle = "$${BUNDLE:-runs/$${RUN:-$$(basename "$${DATA:-sample}" .csv)}/bundle}"
 
-TRAIN_OPTIONS = $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) \
-	$(call option,EPOCHS,epochs) $(call option,BATCH,batch) $(call option,LR,lr) $(call option,NAMES,names) \
-	$(call switch,FREEZE,freeze) $(call switch,SKIP_UNREADABLE,skip-unreadable) \
+DATA_OPTIONS = $(call option,NAMES,names) $(call option,CLASSES,classes) $(call option,MIN_IMAGES,min-images) \
+	$(call option,SHARES,shares) $(call option,SPLIT,split) $(call switch,SKIP_UNREADABLE,skip-unreadable)
+
+TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) \
+	$(call option,EPOCHS,epochs) $(call option,BATCH,batch) $(call option,LR,lr) \
+	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
 .PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop \

@@ -1,42 +1,40 @@
-"""A folder or CSV of labelled images in, a checked and split `DataSet` out."""
+"""Labelled images in, a checked and split `DataSet` out."""
 
-import csv
 import hashlib
-import io
-import json
-import os
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from contract import ClassLabel
-from contract.atomic import write_text_atomically
-from contract.text import is_writable, printable
+from dataset.config import DataOptions
 from dataset.errors import DataError
-from dataset.inspection import describe_duplicates, describe_unreadable, inspect_images, refuse_unreadable, shorten
+from dataset.pictures.cache import Picture
+from dataset.pictures.duplicates import near_duplicates, signatures, unite
+from dataset.pictures.inspection import describe_unreadable, inspect_images, refuse_unreadable, shorten
 from dataset.sources import SPLITS, Entry, read_source
-from dataset.splits import assign_splits
-
-NAMES_FILE = "names.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """One image of the set, the index of its class, and the file's SHA-256 where it is known."""
-
-    path: Path
-    target: int
-    sha256: str = ""
+from dataset.split_file import Example, read_known_splits
+from dataset.splits import Shares, assign_splits, follow
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """Images by split, the classes in index order, what to warn of, and a hash of all of it."""
+    """Images by split, the classes in index order, what to tell the user, and a hash of all of it.
+
+    `warnings` are about what makes figures wrong; `notes` say what was left out and how the input was understood.
+    `clusters` are the images that show the same object, where there are several, whatever their splits and classes.
+    `pictures` holds what was found in each image.
+    """
 
     classes: tuple[ClassLabel, ...]
     splits: dict[str, list[Example]]
     warnings: list[str]
+    notes: list[str]
     fingerprint: str
+    clusters: list[list[Example]] = field(repr=False)
+    pictures: dict[Path, Picture] = field(repr=False)
 
     @property
     def labels(self) -> list[str]:
@@ -48,42 +46,85 @@ class DataSet:
         counts = Counter(example.target for example in self.splits[split])
         return {label: counts[index] for index, label in enumerate(self.labels)}
 
+    def touched(self, split: str) -> list[bool]:
+        """Of each image of `split`, whether one of another split shows the same object."""
+        elsewhere = {
+            example.cluster for other, examples in self.splits.items() if other != split for example in examples
+        }
+        return [example.cluster in elsewhere for example in self.splits[split]]
 
-def load_data(source: Path, *, seed: int, skip_unreadable: bool = False, names: Path | None = None) -> DataSet:
-    """Read, inspect and split the images of `source`. Raises `DataError`.
 
-    Byte-identical files are kept in one split where the split is made here; where it was given, they are warned of.
-    `names` is a JSON of class -> display name; without it, `names.json` in the folder is used if there.
-    """
-    entries = read_source(source)
-    labels = sorted({entry.label for entry in entries})
-    inspection = inspect_images([entry.path for entry in entries])
-    if not skip_unreadable:
+def load_data(options: DataOptions) -> DataSet:
+    """Read, inspect, cluster and split the images. Raises `DataError`."""
+    source = read_source(
+        options.data, classes=options.chosen_classes, min_images=options.min_images, names=options.names
+    )
+    labels = sorted({entry.label for entry in source.entries})
+    inspection = inspect_images([entry.path for entry in source.entries])
+    if not options.skip_unreadable:
         refuse_unreadable(inspection.unreadable)
-    entries = [
-        replace(entry, group=entry.group or inspection.digests[entry.path])
-        for entry in entries
-        if entry.path in inspection.digests
+    entries = [entry for entry in source.entries if entry.path in inspection.pictures]
+    hashes = [inspection.pictures[entry.path].sha256 for entry in entries]
+    clusters = find_clusters(entries, inspection.pictures, options.near_duplicates)
+    entries, moved = _split(options, entries, hashes, clusters)
+    _check_nothing_vanished(options.data, entries, labels)
+    examples = [
+        Example(path=entry.path, target=labels.index(entry.label), sha256=sha256, cluster=cluster)
+        for entry, sha256, cluster in zip(entries, hashes, clusters, strict=True)
     ]
-    entries = assign_splits(entries, seed)
-    _check_nothing_vanished(source, entries, labels)
-    warnings = _warnings(entries, inspection.unreadable, describe_duplicates(entries, inspection.digests))
+    classes = tuple(ClassLabel(label=label, display_name=source.names.get(label, label)) for label in labels)
     return DataSet(
-        classes=_read_names(source, labels, names),
-        splits={
-            split: examples for split in SPLITS if (examples := _examples(entries, labels, split, inspection.digests))
-        },
-        warnings=warnings,
-        fingerprint=_fingerprint(entries, inspection.digests),
+        classes=classes,
+        splits=_by_split(entries, examples),
+        warnings=_warnings(entries, hashes, clusters, inspection.unreadable),
+        notes=[*source.notes, *inspection.notes, *moved],
+        fingerprint=_fingerprint(entries, hashes, classes),
+        clusters=_several(examples),
+        pictures=inspection.pictures,
     )
 
 
-def _examples(entries: list[Entry], labels: list[str], split: str, digests: dict[Path, str]) -> list[Example]:
-    return [
-        Example(path=entry.path, target=labels.index(entry.label), sha256=digests[entry.path])
-        for entry in entries
-        if entry.split == split
-    ]
+def find_clusters(entries: Sequence[Entry], pictures: dict[Path, Picture], threshold: float) -> list[int]:
+    """The cluster of each entry: what shares a group, is byte-identical, or is a near-duplicate, belongs together.
+
+    The order of the files and their names make no difference: near-duplicates are sought in the order of the hashes.
+    """
+    hashes = [pictures[entry.path].sha256 for entry in entries]
+    thumbnails = {picture.sha256: picture.thumbnail for picture in pictures.values()}
+    ordered = sorted(set(hashes))
+    similar = dict.fromkeys(ordered, "")
+    if threshold < 1 and ordered:
+        found = near_duplicates(signatures(np.stack([thumbnails[key] for key in ordered])), threshold)
+        similar = {key: ordered[cluster] for key, cluster in zip(ordered, found, strict=True)}
+    return unite([similar[key] or key for key in hashes], [entry.group for entry in entries])
+
+
+def _split(
+    options: DataOptions, entries: list[Entry], hashes: list[str], clusters: list[int]
+) -> tuple[list[Entry], list[str]]:
+    shares = Shares.parse(options.shares)
+    if options.split is None:
+        return assign_splits(entries, hashes, clusters, shares=shares, seed=options.seed), []
+    if any(entry.split for entry in entries):
+        raise DataError(
+            f"{options.data} has splits of its own; leave SPLIT={options.split} away, or give it without them"
+        )
+    known = read_known_splits(options.split)
+    return follow(entries, hashes, clusters, known, shares=shares, seed=options.seed)
+
+
+def _by_split(entries: Sequence[Entry], examples: Sequence[Example]) -> dict[str, list[Example]]:
+    splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
+    for entry, example in zip(entries, examples, strict=True):
+        splits[str(entry.split)].append(example)
+    return {split: found for split, found in splits.items() if found}
+
+
+def _several(examples: Sequence[Example]) -> list[list[Example]]:
+    members: dict[int | None, list[Example]] = defaultdict(list)
+    for example in examples:
+        members[example.cluster].append(example)
+    return sorted((found for found in members.values() if len(found) > 1), key=len, reverse=True)
 
 
 def _check_nothing_vanished(source: Path, entries: list[Entry], labels: list[str]) -> None:
@@ -99,15 +140,21 @@ def _check_nothing_vanished(source: Path, entries: list[Entry], labels: list[str
         raise DataError(f"{source} has too few readable images: {'; '.join(missing)}; add images or repair the files")
 
 
-def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: list[str]) -> list[str]:
+def _warnings(
+    entries: Sequence[Entry], hashes: Sequence[str], clusters: Sequence[int], unreadable: dict[Path, str]
+) -> list[str]:
     warnings = []
     if unreadable:
         warnings.append(f"{len(unreadable)} unreadable files were skipped:\n{describe_unreadable(unreadable)}")
-    if duplicates:
-        listed = shorten([f"  {line}" for line in duplicates])
+    if mislabelled := _differing(entries, hashes, "label"):
         warnings.append(
-            f"{len(duplicates)} images occur more than once. Duplicates in different splits make the measured accuracy "
-            f"too high; duplicates in different classes mean that a label is wrong. They are:\n{listed}"
+            f"The same image is in several classes, so a label is wrong ({len(mislabelled)} times):\n"
+            f"{shorten(mislabelled)}"
+        )
+    if crossing := _differing(entries, clusters, "split"):
+        warnings.append(
+            "Images of one object are in several of the splits that were given, which makes the measured accuracy "
+            f"too high ({len(crossing)} objects). The test figure is also given without them:\n{shorten(crossing)}"
         )
     if not any(entry.split == "test" for entry in entries):
         warnings.append(
@@ -117,54 +164,20 @@ def _warnings(entries: list[Entry], unreadable: dict[Path, str], duplicates: lis
     return warnings
 
 
-def _read_names(source: Path, labels: list[str], names: Path | None) -> tuple[ClassLabel, ...]:
-    path = names or source / NAMES_FILE
-    if names is None and not path.is_file():
-        return tuple(ClassLabel(label=label, display_name=label) for label in labels)
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not valid JSON ({error}); expected an object of class -> display name") from error
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise DataError(f"{path} is not valid; expected a JSON object of class -> display name (both text)")
-    if bad := [label for label, name in table.items() if not is_writable(name)]:
-        raise DataError(f"{path} has a display name that is not valid Unicode, for {printable(bad[0])}; correct it")
-    if set(table) != set(labels):
-        missing, unknown = sorted(set(labels) - set(table)), sorted(set(table) - set(labels))
-        raise DataError(
-            f"{path} must have exactly the classes of {source}; "
-            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
-        )
-    return tuple(ClassLabel(label=label, display_name=table[label]) for label in labels)
+def _differing(entries: Sequence[Entry], keys: Sequence[object], attribute: str) -> list[str]:
+    """A line for each set of entries with the same key whose `attribute` differs."""
+    same: dict[object, list[Entry]] = defaultdict(list)
+    for entry, key in zip(entries, keys, strict=True):
+        same[key].append(entry)
+    return [
+        "  " + " = ".join(f"{entry.path} ({entry.split}, {entry.label})" for entry in found)
+        for found in same.values()
+        if len({getattr(entry, attribute) for entry in found}) > 1
+    ]
 
 
-def _fingerprint(entries: list[Entry], digests: dict[Path, str]) -> str:
-    """SHA-256 over every image's content, label and split; moving the folder does not change it."""
-    rows = sorted(f"{digests[entry.path]} {entry.label} {entry.split}" for entry in entries)
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
-
-
-def write_split_csv(data: DataSet, path: Path) -> None:
-    """The split as a CSV that `DATA=` accepts: the same split again, whatever the seed."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["path", "label", "split", "sha256"])
-    for split, examples in data.splits.items():
-        for example in examples:
-            relative = Path(os.path.relpath(example.path, path.parent)).as_posix()
-            writer.writerow([relative, data.labels[example.target], split, example.sha256])
-    write_text_atomically(path, text.getvalue())
-
-
-def read_split_csv(path: Path, labels: list[str], split: str) -> list[Example]:
-    """The images of one split, as `write_split_csv` wrote them."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            Example(
-                path=Path(os.path.normpath(path.parent / row["path"])),
-                target=labels.index(row["label"]),
-                sha256=row["sha256"],
-            )
-            for row in csv.DictReader(file)
-            if row["split"] == split
-        ]
+def _fingerprint(entries: Sequence[Entry], hashes: Sequence[str], classes: Sequence[ClassLabel]) -> str:
+    """SHA-256 over each image's content, label and split, and the display names; no path is in it."""
+    rows = sorted(f"{sha256} {entry.label} {entry.split}" for entry, sha256 in zip(entries, hashes, strict=True))
+    names = [f"{entry.label} {entry.display_name}" for entry in classes]
+    return hashlib.sha256("\n".join(rows + names).encode()).hexdigest()

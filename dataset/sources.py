@@ -9,6 +9,7 @@ Three layouts are understood:
 import csv
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,21 @@ class Entry:
     group: str | None = None
 
 
-def read_source(source: Path) -> list[Entry]:
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What was found: entries, sorted by path; notes for the user; and display names by label."""
+
+    entries: list[Entry]
+    notes: list[str]
+    names: dict[str, str]
+
+
+def read_source(source: Path, *, classes: Sequence[str] = (), min_images: int = 0, names: Path | None = None) -> Source:
+    """Shim."""
+    return Source(entries=_read_source(source), notes=[], names={})
+
+
+def _read_source(source: Path) -> list[Entry]:
     """Every labelled file of `source` (a folder or a CSV), sorted by path. Raises `DataError`."""
     is_csv = source.is_file() and source.suffix.lower() == ".csv"
     entries = _read_csv(source) if is_csv else _read_folder(source)

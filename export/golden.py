@@ -10,7 +10,7 @@ from contract import ImageSpec, preprocess
 from contract.atomic import write_text_atomically
 from contract.golden import pixels_sha256
 from contract.manifest import GOLDEN_LOGITS_FILE
-from dataset.data_set import Example
+from dataset.split_file import Example
 from training.model.network import Classifier
 
 COUNT = 8

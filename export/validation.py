@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from contract import ClassLabel, ImageSpec, UserError, preprocess
 from contract.manifest import sha256_of
-from dataset.data_set import Example, read_split_csv
+from dataset.split_file import Example, read_split_csv
 from training.run import SPLIT_FILE, VALIDATION_FILE
 
 

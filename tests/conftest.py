@@ -18,6 +18,14 @@ allow_interrupts()
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def picture_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is found in pictures out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three classes, ten pictures each, no split."""

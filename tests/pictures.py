@@ -23,12 +23,12 @@ def encode(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
     return file.getvalue()
 
 
-def write_images(folder: Path, count: int, tints: dict[str, Tint] = TINTS) -> Path:
+def write_images(folder: Path, count: int, tints: dict[str, Tint] = TINTS, *, first_seed: int = 0) -> Path:
     """A folder per tint with `count` JPEGs each, no two alike."""
     for index, (name, tint) in enumerate(tints.items()):
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            picture = draw((40 + number, 48), tint, seed=1000 * index + number)
+            picture = draw((40 + number, 48), tint, seed=first_seed + 1000 * index + number)
             (folder / name / f"{name} ({number}).JPG").write_bytes(encode(picture))
     return folder
 
@@ -37,5 +37,5 @@ def write_splits(folder: Path, *splits: str, count: int = 3) -> Path:
     """Split folders, each as `write_images` fills them; no picture stands in two of them."""
     for index, split in enumerate(splits):
         shifted = {name: (r, g, b - 10 * index) for name, (r, g, b) in TINTS.items()}
-        write_images(folder / split, count, shifted)
+        write_images(folder / split, count, shifted, first_seed=10_000 * index)
     return folder

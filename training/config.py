@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from contract import ImageSpec, UsageError
+from contract import ImageSpec
 from contract.image import Fit
 from contract.manifest import NAME_PATTERN
 from contract.text import is_writable, printable
+from dataset.config import DataOptions
 
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
@@ -16,11 +17,9 @@ CROP_SHARE = 224 / 232
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(DataOptions):
     """Fine-tune a ResNet on a folder of labelled images."""
 
-    data: Path
-    """A folder per class; or train/, val/ (or valid/), test/ with such folders; or CSV: path,label[,split][,group]."""
     run: str
     """Name of the run: letters, digits, dots, dashes and underscores."""
     runs: Path = Path("runs")
@@ -45,25 +44,19 @@ class TrainConfig:
     """Weight decay of AdamW. It is not applied to normalization layers and biases."""
     label_smoothing: float = 0.1
     """Label smoothing: the share of the target probability that is spread over all classes."""
-    seed: int = 0
-    """Seed for the split, the order of the images, the augmentation and the random initial weights."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format for training. "auto" uses bf16 if the hardware supports it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device for training. "auto" uses the GPU if there is one."""
     workers: int | None = None
     """Number of processes that decode images. Default: depends on the machine."""
-    skip_unreadable: bool = False
-    """Skip files that are not readable images. Without this option, training stops if there are any."""
-    names: Path | None = None
-    """JSON file: class -> display name, in any language. Default: names.json in the data folder, if it exists."""
     resume: bool = False
     """Continue an interrupted run from its last checkpoint."""
     overwrite: bool = False
     """Discard the contents of the run folder and start again."""
 
-    def __post_init__(self) -> None:
-        """Check everything at once."""
+    def problems(self) -> list[str]:
+        """What is wrong with the options."""
         checks = {
             f"run is {self.run!r}; expected 1 to 64 of a-z, A-Z, 0-9, . _ - (choose one with RUN=name)": bool(
                 NAME_PATTERN.fullmatch(self.run)
@@ -79,12 +72,12 @@ class TrainConfig:
             or self.weights != "none",
             **{
                 f"{name} is {printable(path)}, which is not UTF-8; rename it": is_writable(path)
-                for name in ("data", "runs", "weights", "names")
+                for name in ("runs", "weights")
                 if (path := str(getattr(self, name)))
             },
             "resume and overwrite are both given; choose one of them": not (self.resume and self.overwrite),
         }
-        UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
+        return [*super().problems(), *(problem for problem, fine in checks.items() if not fine)]
 
     @property
     def folder(self) -> Path:

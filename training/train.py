@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from contract.atomic import write_atomically, write_text_atomically
-from dataset.data_set import DataSet, load_data, write_split_csv
+from dataset.data_set import DataSet, load_data
+from dataset.split_file import write_split_csv
 from evaluation.metrics import fit_temperature, score
 from evaluation.report import write_report
 from training.command import make_command
@@ -44,7 +45,7 @@ def train(config: TrainConfig) -> None:
 def _train(config: TrainConfig) -> None:
     open_run(config)
     try:
-        data = load_data(config.data, seed=config.seed, skip_unreadable=config.skip_unreadable, names=config.names)
+        data = load_data(config)
         print_data(data)
         state = find_start(config, data.fingerprint)
         if not is_finished(config):
@@ -59,7 +60,7 @@ def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> 
     trainer = build_trainer(config, data, fresh=state is None)
     if state is None:
         begin_run(config, data.fingerprint)
-        write_split_csv(data, config.folder / SPLIT_FILE)
+        write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
     print_start(trainer)
     try:
         history = fit(trainer, state)

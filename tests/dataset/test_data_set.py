@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dataset.data_set import DataSet, load_data, read_split_csv, write_split_csv
+from dataset.config import DataOptions
+from dataset.data_set import DataSet, load_data
 from dataset.errors import DataError
+from dataset.split_file import read_split_csv, write_split_csv
 from tests.pictures import TINTS, draw, encode, write_images, write_splits
 
 
@@ -16,7 +18,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def load(source: Path, *, skip_unreadable: bool = False, names: Path | None = None) -> DataSet:
-    return load_data(source, seed=0, skip_unreadable=skip_unreadable, names=names)
+    return load_data(DataOptions(data=source, skip_unreadable=skip_unreadable, names=names))
 
 
 def test_load_gives_sorted_classes_and_three_splits(folder: Path) -> None:
@@ -57,21 +59,90 @@ def test_skipping_must_not_empty_a_class(folder: Path) -> None:
         load(folder, skip_unreadable=True)
 
 
-def test_duplicates_across_given_splits_are_listed(tmp_path: Path) -> None:
+def test_objects_that_cross_given_splits_are_listed(tmp_path: Path) -> None:
     write_splits(tmp_path, "train", "val", "test")
-    source, copy = tmp_path / "train/red/red (0).JPG", tmp_path / "test/blue/again.jpg"
-    shutil.copy(source, copy)
-    assert load(tmp_path).warnings == [
-        "1 images occur more than once. Duplicates in different splits make the measured accuracy too high; "
-        "duplicates in different classes mean that a label is wrong. They are:\n"
-        f"  {source} (train, red) = {copy} (test, blue)"
+    source, copy = tmp_path / "train/red/red (0).JPG", tmp_path / "test/red/again.jpg"
+    Image.open(source).point(lambda value: value * 0.7).save(copy)
+    data = load(tmp_path)
+    assert data.warnings == [
+        "Images of one object are in several of the splits that were given, which makes the measured accuracy too high "
+        f"(1 objects). The test figure is also given without them:\n  {source} (train, red) = {copy} (test, red)"
+    ]
+    assert [path.name for path, touched in zip(paths(data, "test"), data.touched("test"), strict=True) if touched] == [
+        "again.jpg"
     ]
 
 
-def test_duplicates_stay_in_one_split_when_it_is_made_here(folder: Path) -> None:
-    for number in range(20):
+def paths(data: DataSet, split: str) -> list[Path]:
+    return [example.path for example in data.splits[split]]
+
+
+def test_identical_images_in_several_classes_are_a_wrong_label(folder: Path) -> None:
+    source, copy = folder / "red/red (0).JPG", folder / "blue/again.jpg"
+    shutil.copy(source, copy)
+    (warning,) = load(folder).warnings
+    assert warning.startswith("The same image is in several classes, so a label is wrong (1 times):\n")
+    assert f"{copy} (" in warning
+    assert f"{source} (" in warning
+
+
+@pytest.mark.parametrize("group", ["", "leaf"])
+def test_identical_images_stay_in_one_split_whatever_their_groups(folder: Path, tmp_path: Path, group: str) -> None:
+    rows = ["path,label,group"]
+    for number in range(9):
         shutil.copy(folder / "red/red (0).JPG", folder / f"red/copy {number}.jpg")
-    assert load(folder).warnings == []
+    for number, path in enumerate(sorted(folder.rglob("*.*"))):
+        rows.append(f"{path},{path.parent.name},{group and group + str(number)}")
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    data = load(table)
+    homes = [split for split in data.splits for path in paths(data, split) if path.name.startswith("copy")]
+    assert len(homes) == 9
+    assert len(set(homes)) == 1
+
+
+def test_near_duplicates_can_be_told_apart(folder: Path) -> None:
+    for number in range(9):
+        Image.open(folder / "red/red (0).JPG").point(lambda value, n=number: value - n).save(
+            folder / f"red/{number}.png"
+        )
+    assert len(load(folder).clusters) == 1
+    assert load_data(DataOptions(data=folder, near_duplicates=1)).clusters == []
+
+
+def test_an_old_split_is_kept_and_new_images_join_it(folder: Path, tmp_path: Path) -> None:
+    data = load(folder)
+    write_split_csv(data.labels, data.splits, tmp_path / "split.csv")
+    moved = shutil.move(folder, tmp_path / "elsewhere")
+    write_images(tmp_path / "more", 12, first_seed=77)
+    for path in (tmp_path / "more").rglob("*.JPG"):
+        shutil.copy(path, moved / path.parent.name / f"more {path.name}")
+    now = load_data(DataOptions(data=moved, split=tmp_path / "split.csv", seed=5))
+    for split, examples in data.splits.items():
+        assert {example.sha256 for example in examples} <= {example.sha256 for example in now.splits[split]}
+    assert sum(map(len, now.splits.values())) == 15 + 36
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "does not exist; expected the split.csv of an earlier run"),
+        ("path,label\na,b\n", r"is not the split.csv of a run \('sha256'\)"),
+        ("path,label,split,sha256\n", "has no images with a split"),
+        ("path,label,split,sha256\na,b,dev,00\n", "has no images with a split"),
+    ],
+)
+def test_a_file_that_is_no_old_split_is_refused(folder: Path, tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "split.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        load_data(DataOptions(data=folder, split=path))
+
+
+def test_an_old_split_for_data_with_splits_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has splits of its own"):
+        load_data(DataOptions(data=write_splits(tmp_path, "train", "val"), split=tmp_path / "split.csv"))
 
 
 def test_missing_test_split_is_said(tmp_path: Path) -> None:
@@ -110,8 +181,8 @@ def test_split_csv_gives_the_same_split_again(folder: Path, tmp_path: Path) -> N
     data = load(folder)
     path = tmp_path / "run" / "split.csv"
     path.parent.mkdir()
-    write_split_csv(data, path)
-    assert load_data(path, seed=99).fingerprint == data.fingerprint
+    write_split_csv(data.labels, data.splits, path)
+    assert load_data(DataOptions(data=path, seed=99)).fingerprint == data.fingerprint
     assert read_split_csv(path, data.labels, "val") == data.splits["val"]
 
 
@@ -122,8 +193,10 @@ def test_natural_oddities(shared_data: Path, tmp_path: Path) -> None:
     pairs = shared_data / "oddities" / "corn_dup_pairs"
     for picture in pairs.rglob("*.*"):
         shutil.copyfile(picture, tmp_path / picture.relative_to(pairs))
-    (warning,) = load(tmp_path).warnings
-    assert warning.startswith("2 images occur more than once")
+    wrong_labels, crossing = load(tmp_path).warnings
+    assert wrong_labels.startswith("The same image is in several classes, so a label is wrong (2 times)")
+    assert "(2 objects)" in crossing
+    assert crossing.startswith("Images of one object are in several of the splits")
     shutil.copy(shared_data / "oddities" / "imageNotFound.gif", tmp_path / "train" / "Blight")
     with pytest.raises(DataError, match=r"imageNotFound\.gif: this is GIF"):
         load(tmp_path)
@@ -134,4 +207,4 @@ def test_real_folders_load(shared_data: Path) -> None:
     assert corn.count("test") == {"Blight": 56, "Common_Rust": 60, "Gray_Leaf_Spot": 60, "Healthy": 60}
     assert list(load(shared_data / "hymenoptera").splits) == ["train", "val"]
     tiles = load(shared_data / "magnetic_tile")
-    assert [tiles.count(split)["MT_Fray"] for split in ("train", "val", "test")] == [10, 3, 3]
+    assert [tiles.count(split)["MT_Fray"] for split in ("train", "val", "test")] == [9, 4, 3]

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from dataset.data_set import Example
+from dataset.split_file import Example
 from export.golden import choose
 
 

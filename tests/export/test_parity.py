@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dataset.data_set import Example
+from dataset.split_file import Example
 from export.parity import describe_flips
 from export.validation import Validation
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from contract import ImageSpec, decode_image, preprocess
-from dataset.data_set import Example
+from dataset.split_file import Example
 from training.recipe.augmentation import augmentation
 
 Batch = tuple[Tensor, Tensor]

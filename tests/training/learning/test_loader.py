@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from contract import ImageSpec, preprocess
-from dataset.data_set import Example, load_data
+from dataset.config import DataOptions
+from dataset.data_set import load_data
+from dataset.split_file import Example
 from training.learning.loader import evaluation_loader, training_loader
 
 SPEC = ImageSpec(size=32, resize=33)
@@ -12,7 +14,7 @@ SPEC = ImageSpec(size=32, resize=33)
 
 @pytest.fixture(scope="module")
 def examples(images: Path) -> list[Example]:
-    return load_data(images, seed=0).splits["train"]
+    return load_data(DataOptions(data=images)).splits["train"]
 
 
 def one_epoch(examples: list[Example], epoch: int, *, seed: int = 0, workers: int = 0) -> list[torch.Tensor]:
