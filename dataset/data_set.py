@@ -16,7 +16,7 @@ from dataset.pictures.duplicates import near_duplicates, signatures, unite
 from dataset.pictures.inspection import describe_unreadable, inspect_images, refuse_unreadable, shorten
 from dataset.sources import SPLITS, Entry, read_source
 from dataset.split_file import Example, read_known_splits
-from dataset.splits import Shares, assign_splits, follow
+from dataset.splits import Shares, absences, assign_splits, follow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def load_data(options: DataOptions) -> DataSet:
     hashes = [inspection.pictures[entry.path].sha256 for entry in entries]
     clusters = find_clusters(entries, inspection.pictures, options.near_duplicates)
     entries, moved = _split(options, entries, hashes, clusters)
-    _check_nothing_vanished(options.data, entries, labels)
+    _check_training(options.data, entries, labels)
     examples = [
         Example(path=entry.path, target=labels.index(entry.label), sha256=sha256, cluster=cluster)
         for entry, sha256, cluster in zip(entries, hashes, clusters, strict=True)
@@ -127,17 +127,18 @@ def _several(examples: Sequence[Example]) -> list[list[Example]]:
     return sorted((found for found in members.values() if len(found) > 1), key=len, reverse=True)
 
 
-def _check_nothing_vanished(source: Path, entries: list[Entry], labels: list[str]) -> None:
-    """Skipping unreadable files must not empty a class, or a split's share of one."""
-    present = {(entry.split, entry.label) for entry in entries}
-    missing = [
-        f"{split} has no readable {label}"
-        for split in sorted({str(entry.split) for entry in entries})
-        for label in labels
-        if (split, label) not in present
-    ]
-    if missing:
-        raise DataError(f"{source} has too few readable images: {'; '.join(missing)}; add images or repair the files")
+def _check_training(source: Path, entries: list[Entry], labels: list[str]) -> None:
+    """Every class needs images to train on, and there must be some to validate with. Raises `DataError`."""
+    present = {entry.label for entry in entries if entry.split == "train"}
+    if not any(entry.split == "val" for entry in entries):
+        raise DataError(
+            f"{source} has nothing to validate on: each class shows one object only, as far as the images tell. "
+            "Add images of other objects; if they are different objects that look alike: ARGS='--near-duplicates 1'"
+        )
+    if missing := [label for label in labels if label not in present]:
+        raise DataError(
+            f"{source} has no readable training images of {', '.join(missing)}; add images or repair the files"
+        )
 
 
 def _warnings(
@@ -149,12 +150,17 @@ def _warnings(
     if mislabelled := _differing(entries, hashes, "label"):
         warnings.append(
             f"The same image is in several classes, so a label is wrong ({len(mislabelled)} times):\n"
-            f"{shorten(mislabelled)}"
+            f"{shorten(indent(mislabelled))}"
         )
     if crossing := _differing(entries, clusters, "split"):
         warnings.append(
             "Images of one object are in several of the splits that were given, which makes the measured accuracy "
-            f"too high ({len(crossing)} objects). The test figure is also given without them:\n{shorten(crossing)}"
+            f"too high ({len(crossing)} objects). The test figure is also given without them:\n{shorten(indent(crossing))}"
+        )
+    if absent := absences(entries, clusters):
+        warnings.append(
+            "Some classes are not in every split, as the images of one object stay together; no figure there stands "
+            f"for them. Add images of other objects, or leave them out with MIN_IMAGES=:\n{shorten(indent(absent))}"
         )
     if not any(entry.split == "test" for entry in entries):
         warnings.append(
@@ -170,10 +176,15 @@ def _differing(entries: Sequence[Entry], keys: Sequence[object], attribute: str)
     for entry, key in zip(entries, keys, strict=True):
         same[key].append(entry)
     return [
-        "  " + " = ".join(f"{entry.path} ({entry.split}, {entry.label})" for entry in found)
+        " = ".join(f"{entry.path} ({entry.split}, {entry.label})" for entry in found)
         for found in same.values()
         if len({getattr(entry, attribute) for entry in found}) > 1
     ]
+
+
+def indent(lines: Sequence[str]) -> list[str]:
+    """The lines, set in under the sentence that they belong to."""
+    return [f"  {line}" for line in lines]
 
 
 def _fingerprint(entries: Sequence[Entry], hashes: Sequence[str], classes: Sequence[ClassLabel]) -> str:

@@ -51,7 +51,7 @@ def assign_splits(
     `hashes` are the SHA-256 of the entries' files, `clusters` the numbers of their clusters. In each class, the first
     clusters in the order of their hash are for test, the next for val, up to their share of the pictures; each split
     gets at least one where there are enough. So a picture that is added alone moves at most one cluster across each
-    border of its class. Raises `DataError` where a class would be missing from a split.
+    border of its class. Raises `DataError` where there is nothing to train on.
     """
     given = {entry.split for entry in entries}
     if not given & {"train", None}:
@@ -61,9 +61,7 @@ def assign_splits(
     wanted = shares.of(["val"] if "train" in given else HELD_OUT)
     open_ones = [index for index, entry in enumerate(entries) if entry.split != "test"]
     dealt = _deal(gather(entries, hashes, clusters, open_ones, seed), wanted)
-    result = [replace(entry, split=dealt.get(index, entry.split)) for index, entry in enumerate(entries)]
-    _check_presence(result, clusters)
-    return result
+    return [replace(entry, split=dealt.get(index, entry.split)) for index, entry in enumerate(entries)]
 
 
 def gather(
@@ -116,7 +114,7 @@ def _deal_class(clusters: Sequence[Cluster], shares: Mapping[str, float]) -> lis
     The largest are dealt first and the smaller ones level out the shares. Clusters of about one size are dealt in the
     order of their hash, and a lone new picture changes the dealing of other lone pictures only.
     """
-    parts = {**shares, "train": 1 - sum(shares.values())}
+    parts = _parts(clusters, shares)
     sizes: dict[int, list[Cluster]] = defaultdict(list)
     for cluster in clusters:
         sizes[len(cluster.members).bit_length()].append(cluster)
@@ -127,6 +125,12 @@ def _deal_class(clusters: Sequence[Cluster], shares: Mapping[str, float]) -> lis
         splits = [split for split, count in counts.items() for _ in range(count)]
         dealt += zip(alike, splits, strict=True)
     return dealt
+
+
+def _parts(clusters: Sequence[Cluster], shares: Mapping[str, float]) -> dict[str, float]:
+    """The share of each split; a class of two objects is trained and validated, but not tested."""
+    chosen = {split: share for split, share in shares.items() if len(clusters) != 2 or split == "val"}
+    return {**chosen, "train": 1 - sum(chosen.values())}
 
 
 def _counts(sizes: Sequence[int], parts: Mapping[str, float], dealt: Sequence[tuple[Cluster, str]]) -> dict[str, int]:
@@ -156,23 +160,18 @@ def _spread(counts: dict[str, int], present: set[str], rest: int) -> None:
             counts[split] += 1
 
 
-def _check_presence(entries: Sequence[Entry], clusters: Sequence[int]) -> None:
-    """Every class in every split. Raises `DataError`."""
-    present = {(entry.split, entry.label) for entry in entries}
-    splits = sorted({str(entry.split) for entry in entries})
-    lacking = sorted({entry.label for entry in entries for split in splits if (split, entry.label) not in present})
-    if lacking:
-        listed = "; ".join(f"{label} has {_describe(entries, clusters, label)}" for label in lacking)
-        raise DataError(
-            f"some classes have too few different objects to be in each of {', '.join(splits)}: {listed}. "
-            "Images of one object stay together. Add images of other objects, leave these classes out with "
-            "MIN_IMAGES=, or, if they are different objects that look alike, train with ARGS='--near-duplicates 1'"
-        )
-
-
-def _describe(entries: Sequence[Entry], clusters: Sequence[int], label: str) -> str:
-    mine = [index for index, entry in enumerate(entries) if entry.label == label]
-    return f"{len({clusters[index] for index in mine})} ({len(mine)} images)"
+def absences(entries: Sequence[Entry], clusters: Sequence[int]) -> list[str]:
+    """A line for each class that is not in every split."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, entry in enumerate(entries):
+        members[entry.label].append(index)
+    splits = {str(entry.split) for entry in entries}
+    lines = []
+    for label, mine in sorted(members.items()):
+        objects = len({clusters[index] for index in mine})
+        if missing := sorted(splits - {str(entries[index].split) for index in mine}):
+            lines.append(f"{label} has {objects} objects ({len(mine)} images), none in {' and '.join(missing)}")
+    return lines
 
 
 def follow(
@@ -207,7 +206,6 @@ def follow(
         _deal_fresh(fresh, {entry.label for entry, key in zip(entries, hashes, strict=True) if key in known}, wanted)
     )
     result = [replace(entry, split=known.get(hashes[index]) or chosen[index]) for index, entry in enumerate(entries)]
-    _check_presence(result, clusters)
     return result, notes
 
 

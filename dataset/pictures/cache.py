@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 THUMBNAIL_SIDE = 32
 # The number is raised with every change of what is kept; another Pillow may decode to other pixels.
 CACHE_FILE = f"pictures-1-pillow-{PIL.__version__}.sqlite"
-TABLE = "CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, width, height, mode, bits, thumbnail)"
+TABLE = "CREATE TABLE IF NOT EXISTS pictures (sha256 TEXT PRIMARY KEY, width, height, mode, bytes, bits, thumbnail)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """One readable image file. `bits` is how many bits its 16-bit pixels use, None for 8-bit files.
+    """One readable image file, when upright. `mode` is the kind of its pixels, in Pillow's words, and `bytes` its size.
+
+    `bits` is how many bits its 16-bit pixels use, None for 8-bit files.
 
     `thumbnail` is uint8 [32, 32, 3], the whole picture without its aspect ratio.
     """
@@ -28,6 +30,7 @@ class Picture:
     width: int
     height: int
     mode: str
+    bytes: int
     bits: int | None
     thumbnail: NDArray[np.uint8]
 
@@ -56,23 +59,25 @@ class PictureCache:
     def add(self, pictures: Iterable[Picture]) -> None:
         """Keep these pictures too."""
         rows = [
-            (each.sha256, each.width, each.height, each.mode, each.bits, each.thumbnail.tobytes()) for each in pictures
+            (each.sha256, each.width, each.height, each.mode, each.bytes, each.bits, each.thumbnail.tobytes())
+            for each in pictures
         ]
         with self._lock, self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany("INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
 
 
-def _picture(row: tuple[str, int, int, str, int | None, bytes]) -> Picture:
-    sha256, width, height, mode, bits, thumbnail = row
+def _picture(row: tuple[str, int, int, str, int, int | None, bytes]) -> Picture:
+    sha256, width, height, mode, size, bits, thumbnail = row
     return Picture(
         sha256=sha256,
         width=width,
         height=height,
         mode=mode,
+        bytes=size,
         bits=bits,
         thumbnail=np.frombuffer(thumbnail, np.uint8).reshape(THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3),
     )

@@ -94,7 +94,13 @@ def _look(data: bytes, sha256: str) -> Picture:
     width, height = upright_size(data)
     thumbnail = image.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
     return Picture(
-        sha256=sha256, width=width, height=height, mode=image.mode, bits=None, thumbnail=np.asarray(thumbnail)
+        sha256=sha256,
+        width=width,
+        height=height,
+        mode=image.mode,
+        bytes=len(data),
+        bits=None,
+        thumbnail=np.asarray(thumbnail),
     )
 
 

@@ -55,8 +55,13 @@ def test_unreadable_files_are_counted_when_skipped(folder: Path) -> None:
 def test_skipping_must_not_empty_a_class(folder: Path) -> None:
     for path in (folder / "blue").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(DataError, match="train has no readable blue"):
+    with pytest.raises(DataError, match="has no readable training images of blue"):
         load(folder, skip_unreadable=True)
+
+
+def test_one_object_a_class_is_nothing_to_validate_on(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to validate on"):
+        load(write_images(tmp_path, 1))
 
 
 def test_objects_that_cross_given_splits_are_listed(tmp_path: Path) -> None:
@@ -189,7 +194,7 @@ def test_split_csv_gives_the_same_split_again(folder: Path, tmp_path: Path) -> N
 def test_natural_oddities(shared_data: Path, tmp_path: Path) -> None:
     classes = {"Blight": (120, 140, 60), "Gray_Leaf_Spot": (90, 120, 80)}
     for index, split in enumerate(("train", "val", "test")):
-        write_images(tmp_path / split, 2, {label: (r, g, b + index) for label, (r, g, b) in classes.items()})
+        write_images(tmp_path / split, 2, classes, first_seed=10_000 * index)
     pairs = shared_data / "oddities" / "corn_dup_pairs"
     for picture in pairs.rglob("*.*"):
         shutil.copyfile(picture, tmp_path / picture.relative_to(pairs))

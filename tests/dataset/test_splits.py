@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dataset.errors import DataError
 from dataset.sources import Entry
-from dataset.splits import Shares, assign_splits, follow
+from dataset.splits import Shares, absences, assign_splits, follow
 from tests.effort import times
 
 SHARES = Shares.parse("60/20/20")
@@ -73,15 +73,17 @@ def test_rare_classes_are_in_every_split() -> None:
     assert [result["rare", split] for split in ("train", "val", "test")] == [1, 1, 1]
 
 
-def test_too_rare_classes_are_refused() -> None:
-    with pytest.raises(DataError, match=r"too few different objects .*: rare has 2 \(2 images\)"):
-        assign(entries(a=9, rare=2))
+def test_a_class_of_two_objects_is_trained_and_validated() -> None:
+    result = assign(entries(a=9, rare=2))
+    assert {item.split for item in result if item.label == "rare"} == {"train", "val"}
+    assert absences(result, list(range(11))) == ["rare has 2 objects (2 images), none in test"]
 
 
-def test_a_class_of_two_objects_is_refused_however_many_images_it_has() -> None:
-    items = entries(a=9, rare=10)
-    with pytest.raises(DataError, match=r"rare has 2 \(10 images\)"):
-        assign(items, clusters=[*range(9), *[9] * 5, *[10] * 5])
+def test_a_class_of_one_object_is_trained_however_many_images_it_has() -> None:
+    items, clusters = entries(a=9, rare=10), [*range(9), *[9] * 10]
+    result = assign(items, clusters=clusters)
+    assert tally(result)["rare", "train"] == 10
+    assert absences(result, clusters) == ["rare has 1 objects (10 images), none in test and val"]
 
 
 def test_split_depends_on_content_and_seed_alone() -> None:
