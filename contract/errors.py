@@ -9,7 +9,8 @@ UserError             exit status 1: the message says what was given, what was e
 ├── DataError         dataset/errors.py: the labelled images can't be used as they are
 ├── WeightsError      training/model/weights.py: the weights can't be downloaded or don't fit
 ├── DivergedError     training/learning/engine.py: the loss is no longer a finite number
-├── CheckpointError   training/learning/checkpoint.py: the run folder can't be resumed or read
+├── CheckpointError   training/errors.py: the run folder is in use, or can't be resumed or read
+├── OutOfMemoryError  training/errors.py: a training step does not fit into the memory
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 ├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
 ├── ArchiveError      handlers/engines.py: this worker can't run this archive

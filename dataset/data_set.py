@@ -13,10 +13,11 @@ from dataset.config import DataOptions
 from dataset.errors import DataError
 from dataset.pictures.cache import Picture
 from dataset.pictures.duplicates import near_duplicates, signatures, unite
-from dataset.pictures.inspection import describe_unreadable, inspect_images, refuse_unreadable, shorten
+from dataset.pictures.inspection import inspect_images, refuse_unreadable
 from dataset.sources import SPLITS, Entry, read_source
 from dataset.split_file import Example, read_known_splits
-from dataset.splits import Shares, absences, assign_splits, follow
+from dataset.splits import Shares, assign_splits, follow
+from dataset.warnings import warnings_about
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def load_data(options: DataOptions) -> DataSet:
     return DataSet(
         classes=classes,
         splits=_by_split(entries, examples),
-        warnings=_warnings(entries, hashes, clusters, inspection.unreadable),
+        warnings=warnings_about(entries, hashes, clusters, inspection.unreadable),
         notes=[*source.notes, *inspection.notes, *moved],
         fingerprint=_fingerprint(entries, hashes, classes),
         clusters=_several(examples),
@@ -139,52 +140,6 @@ def _check_training(source: Path, entries: list[Entry], labels: list[str]) -> No
         raise DataError(
             f"{source} has no readable training images of {', '.join(missing)}; add images or repair the files"
         )
-
-
-def _warnings(
-    entries: Sequence[Entry], hashes: Sequence[str], clusters: Sequence[int], unreadable: dict[Path, str]
-) -> list[str]:
-    warnings = []
-    if unreadable:
-        warnings.append(f"{len(unreadable)} unreadable files were skipped:\n{describe_unreadable(unreadable)}")
-    if mislabelled := _differing(entries, hashes, "label"):
-        warnings.append(
-            f"The same image is in several classes, so a label is wrong ({len(mislabelled)} times):\n"
-            f"{shorten(indent(mislabelled))}"
-        )
-    if crossing := _differing(entries, clusters, "split"):
-        warnings.append(
-            "Images of one object are in several of the splits that were given, which makes the measured accuracy "
-            f"too high ({len(crossing)} objects). The test figure is also given without them:\n{shorten(indent(crossing))}"
-        )
-    if absent := absences(entries, clusters):
-        warnings.append(
-            "Some classes are not in every split, as the images of one object stay together; no figure there stands "
-            f"for them. Add images of other objects, or leave them out with MIN_IMAGES=:\n{shorten(indent(absent))}"
-        )
-    if not any(entry.split == "test" for entry in entries):
-        warnings.append(
-            "There is no test split. The best epoch is chosen on the validation images, so their accuracy "
-            "is a little too high."
-        )
-    return warnings
-
-
-def _differing(entries: Sequence[Entry], keys: Sequence[object], attribute: str) -> list[str]:
-    """A line for each set of entries with the same key whose `attribute` differs."""
-    same: dict[object, list[Entry]] = defaultdict(list)
-    for entry, key in zip(entries, keys, strict=True):
-        same[key].append(entry)
-    return [
-        " = ".join(f"{entry.path} ({entry.split}, {entry.label})" for entry in found)
-        for found in same.values()
-        if len({getattr(entry, attribute) for entry in found}) > 1
-    ]
-
-
-def indent(lines: Sequence[str]) -> list[str]:
-    """The lines, set in under the sentence that they belong to."""
-    return [f"  {line}" for line in lines]
 
 
 def _fingerprint(entries: Sequence[Entry], hashes: Sequence[str], classes: Sequence[ClassLabel]) -> str:

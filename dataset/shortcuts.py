@@ -84,7 +84,8 @@ def _border(picture: Picture) -> Table:
 
 
 def _colour(picture: Picture) -> Table:
-    return picture.thumbnail.mean(axis=(0, 1))
+    mean: Table = picture.thumbnail.mean(axis=(0, 1))
+    return mean
 
 
 def _file(picture: Picture) -> Table:

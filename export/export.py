@@ -29,9 +29,10 @@ from export.parity import Check, ParityError, Proof, check_names, check_parity
 from export.summary import print_bundle, print_checks, print_step
 from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
-from training.learning.checkpoint import BEST, TrainedModel, load_best
+from training.learning.checkpoint import TrainedModel, load_best
+from training.lock import hold_run
 from training.model.device import make_deterministic
-from training.run import check_files, hold_run, read_config, read_results
+from training.run_files import BEST, check_files, read_config, read_results
 
 BUNDLE = "bundle"
 STAGE_PREFIX = ".bundle-"
@@ -112,7 +113,7 @@ def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
 
 def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Check], stage: Path) -> Manifest:
     """The bundle's manifest. Once it is written, the folder is a bundle."""
-    weights = sha256_of(config.folder / "checkpoints" / BEST)
+    weights = sha256_of(config.folder / BEST)
     return Manifest(
         name=config.run,
         version=config.version or weights[:8],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from contract import ClassLabel, ImageSpec, UserError, preprocess
 from contract.manifest import sha256_of
 from dataset.split_file import Example, read_split_csv
-from training.run import SPLIT_FILE, VALIDATION_FILE
+from training.run_files import SPLIT_FILE, VALIDATION_FILE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,13 @@ TORCH_FREE = ["contract", "dataset", "evaluation", "runtime", "serve"]
 ROOMS = {
     "training.model": set(),
     "training.recipe": set(),
-    "training.learning": {"training.config", "training.model", "training.recipe"},
+    "training.learning": {
+        "training.config",
+        "training.errors",
+        "training.run_files",
+        "training.model",
+        "training.recipe",
+    },
 }
 MOST_MODULES = 13
 

@@ -8,12 +8,14 @@ def main() -> None:
     import tyro
 
     from training.config import TrainConfig
+    from training.lock import hold_run
 
     config = tyro.cli(TrainConfig, prog="python -m training")
-    # Only now, as torch takes seconds to import; and in here, so that Ctrl-C meanwhile ends in one line too.
-    from training.train import train
+    with hold_run(config.folder):
+        # Only now, as torch takes seconds to import; and in here, so that Ctrl-C meanwhile ends in one line too.
+        from training.train import train
 
-    train(config)
+        train(config)
 
 
 if __name__ == "__main__":

@@ -2,48 +2,29 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from contract.atomic import write_text_atomically
-from contract.manifest import sha256_of
 from training.command import make_command
 from training.config import TrainConfig
+from training.errors import CheckpointError
+from training.identity import differences, settings
 from training.learning import checkpoint
-from training.learning.checkpoint import CheckpointError
-
-CONFIG_FILE = "config.json"
-RESULTS_FILE = "results.json"
-SPLIT_FILE = "split.csv"
-VALIDATION_FILE = "validation.npz"
-MEASURED_FILES = (CONFIG_FILE, f"checkpoints/{checkpoint.BEST}", VALIDATION_FILE)
-# How a run is started or where it is computed; none of it makes another run of it.
-_NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
-
-
-@contextmanager
-def hold_run(folder: Path) -> Iterator[None]:
-    """Keep other commands off the run: two at once would mix two models. Raises `CheckpointError`, `OSError`."""
-    lock = FileLock(folder.parent / f".{folder.name}.lock")  # beside the folder, which is emptied for a new run
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        raise CheckpointError(
-            f"{folder} is in use by another training or export; wait until it has ended, or choose another RUN"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+from training.run_files import CONFIG_FILE, LAST, RESULTS_FILE, read_config
 
 
 def open_run(config: TrainConfig) -> None:
-    """Make the run's folder, and check that it can be written before hours are spent. Raises `OSError`."""
+    """Make the run's folder, and check that it can be written before hours are spent. Raises `OSError`.
+
+    What a run that never began has replaced is put back.
+    """
+    before = _set_aside(config.folder)
+    if before.exists() and (config.folder / LAST).exists():
+        shutil.rmtree(before)
+    elif before.exists():
+        _put_back(config.folder)
     config.folder.mkdir(parents=True, exist_ok=True)
     write_text_atomically(config.folder / ".writable", "")
     (config.folder / ".writable").unlink()
@@ -56,7 +37,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     """
     if any(config.folder.iterdir()) and not (config.folder / CONFIG_FILE).exists():
         raise CheckpointError(f"{config.folder} has files but is not a run's folder; choose another RUN")
-    last = config.folder / "checkpoints" / checkpoint.LAST
+    last = config.folder / LAST
     if config.overwrite or not (last.exists() or is_finished(config)):
         return None
     _check_same_run(config, fingerprint)
@@ -72,11 +53,41 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     return state
 
 
-def begin_run(config: TrainConfig, fingerprint: str) -> None:
-    """Empty the folder of what stood there and write down the settings: from here on it is this run's."""
-    shutil.rmtree(config.folder)
-    config.folder.mkdir()
-    text = json.dumps(_settings(config, fingerprint), ensure_ascii=False, indent=2)
+class Beginning:
+    """What stood in the run's folder, kept aside until the new run has saved its first epoch."""
+
+    def __init__(self, folder: Path) -> None:
+        """Set it aside. Raises `OSError`."""
+        self._folder, self._open = folder, True
+        shutil.rmtree(_set_aside(folder), ignore_errors=True)
+        folder.rename(_set_aside(folder))
+        folder.mkdir()
+
+    def commit(self) -> None:
+        """The new run has begun: what stood there goes."""
+        if self._open:
+            shutil.rmtree(_set_aside(self._folder))
+        self._open = False
+
+    def undo(self) -> None:
+        """Put it back, unless the new run has begun."""
+        if self._open:
+            _put_back(self._folder)
+        self._open = False
+
+
+def _set_aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.before")
+
+
+def _put_back(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _set_aside(folder).rename(folder)
+
+
+def write_settings(config: TrainConfig, fingerprint: str) -> None:
+    """Write down the settings: the folder is this run's."""
+    text = json.dumps(settings(config, fingerprint), ensure_ascii=False, indent=2)
     write_text_atomically(config.folder / CONFIG_FILE, text + "\n")
 
 
@@ -91,54 +102,8 @@ def is_finished(config: TrainConfig) -> bool:
     return (config.folder / RESULTS_FILE).exists() and not config.overwrite
 
 
-def read_results(folder: Path) -> dict[str, Any]:
-    """What training wrote last. Raises `CheckpointError` for a run that has not ended."""
-    return _read_json(folder / RESULTS_FILE, f"finish training {folder.name} first")
-
-
-def hash_files(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file of the run that its results stand for."""
-    return {name: sha256_of(folder / name) for name in MEASURED_FILES}
-
-
-def check_files(folder: Path, results: dict[str, Any]) -> None:
-    """Compare the run's files with the hashes in its results; older results hold none. Raises `CheckpointError`."""
-    hashes: dict[str, str] = results.get("files", {})
-    changed = [name for name, expected in hashes.items() if sha256_of(folder / name) != expected]
-    if changed:
-        raise CheckpointError(
-            f"{', '.join(changed)} is not of the training that wrote {folder / RESULTS_FILE}; "
-            f"train {folder.name} again with OVERWRITE=1"
-        )
-
-
-def read_config(folder: Path) -> dict[str, Any]:
-    """The run's settings and its data's fingerprint. Raises `CheckpointError`."""
-    return _read_json(folder / CONFIG_FILE, f"train {folder.name} first")
-
-
-def _read_json(path: Path, remedy: str) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist; {remedy}") from None
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON ({error}); {remedy}") from error
-    return content
-
-
-def _settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
-    values = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(config).items()
-        if name not in _NOT_PART_OF_THE_RUN
-    }
-    return {**values, "data_fingerprint": fingerprint}
-
-
 def _check_same_run(config: TrainConfig, fingerprint: str) -> None:
-    now, then = _settings(config, fingerprint), read_config(config.folder)
-    changed = [f"{name} was {then.get(name)}, now {value}" for name, value in now.items() if then.get(name) != value]
+    changed = differences(settings(config, fingerprint), read_config(config.folder))
     if changed:
         raise CheckpointError(
             f"{config.folder} has a run with other settings ({'; '.join(changed)}); "

@@ -9,7 +9,7 @@ from rich.table import Table
 from dataset.data_set import DataSet
 from evaluation.report import REPORT_FILE
 from training.learning.trainer import Trainer
-from training.run import read_config, read_results
+from training.run_files import read_config, read_results
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -25,6 +25,8 @@ def print_data(data: DataSet) -> None:
         shown = entry.label if entry.display_name == entry.label else f"{entry.label} ({entry.display_name})"
         table.add_row(shown, *(str(data.count(split)[entry.label]) for split in data.splits))
     console.print(table)
+    for note in data.notes:
+        console.print(f"note: {note}")
     for warning in data.warnings:
         console.print(f"warning: {warning}")
 

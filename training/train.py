@@ -1,44 +1,41 @@
 """The path of a training run: data, model, epochs, then the best epoch's figures and the report."""
 
-import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from contract.atomic import write_atomically, write_text_atomically
+from contract import ClassLabel
 from dataset.data_set import DataSet, load_data
 from dataset.split_file import write_split_csv
-from evaluation.metrics import fit_temperature, score
-from evaluation.report import write_report
+from evaluation.report import REPORT_FILE, write_report
 from training.command import make_command
 from training.config import TrainConfig
-from training.learning import checkpoint
-from training.learning.fit import Record, fit
-from training.learning.trainer import Trainer, build_trainer
+from training.learning.fit import fit
+from training.learning.trainer import build_trainer
+from training.lock import hold_run
+from training.looks import seen_by_weights
+from training.measure import measure
+from training.memory import explained
 from training.model.device import make_deterministic
 from training.run import (
-    RESULTS_FILE,
-    SPLIT_FILE,
-    VALIDATION_FILE,
-    begin_run,
+    Beginning,
     discard_if_empty,
     find_start,
-    hash_files,
-    hold_run,
     is_finished,
     open_run,
-    read_config,
+    write_settings,
 )
+from training.run_files import LAST, SPLIT_FILE, read_config, read_history, read_results
 from training.summary import print_data, print_start, print_summary
 
 
 def train(config: TrainConfig) -> None:
     """Train, pick the best epoch by validation, test it, and leave everything in the run's folder."""
-    config.folder.mkdir(parents=True, exist_ok=True)
     with hold_run(config.folder):
         _train(config)
+        if not (config.folder / REPORT_FILE).exists():
+            _draw(config)
     print_summary(config.folder)
 
 
@@ -46,6 +43,7 @@ def _train(config: TrainConfig) -> None:
     open_run(config)
     try:
         data = load_data(config)
+        data = replace(data, warnings=[*data.warnings, *seen_by_weights(config.weights, data)])
         print_data(data)
         state = find_start(config, data.fingerprint)
         if not is_finished(config):
@@ -55,48 +53,39 @@ def _train(config: TrainConfig) -> None:
 
 
 def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> None:
-    """Train from `state`, or from the start; what stood in the folder goes only once all is ready to begin."""
+    """Train from `state`, or from the start; what stood in the folder goes once an epoch of the new run is saved."""
     make_deterministic(config.seed)
     trainer = build_trainer(config, data, fresh=state is None)
-    if state is None:
-        begin_run(config, data.fingerprint)
-        write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
-    print_start(trainer)
+    beginning = Beginning(config.folder) if state is None else None
     try:
-        history = fit(trainer, state)
+        # Written again where a run goes on: its images may have been moved.
+        write_settings(config, data.fingerprint)
+        write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
+        print_start(trainer)
+        with explained(config):
+            measure(trainer, fit(trainer, state, on_saved=beginning.commit if beginning else None))
     except KeyboardInterrupt as stopped:
-        again = make_command(replace(config, resume=True, overwrite=False))
-        raise KeyboardInterrupt(f"{stopped}; continue with: {again}") from None
-    finish(trainer, history)
+        raise type(stopped)(f"{stopped}{_how_to_go_on(config)}") from None
+    finally:
+        if beginning:
+            beginning.undo()
 
 
-def finish(trainer: Trainer, history: list[Record]) -> None:
-    """Measure the best epoch in float32, fit the temperature on validation, test, and write the report.
+def _how_to_go_on(config: TrainConfig) -> str:
+    if not (config.folder / LAST).exists():
+        return ""
+    return f"; continue with: {make_command(replace(config, resume=True, overwrite=False))}"
 
-    The validation logits are kept: export must reproduce them.
-    """
-    folder, labels = trainer.config.folder, trainer.data.labels
-    best = checkpoint.load_best(folder)
-    trainer.model.load_state_dict(best.model.state_dict())
-    validation = trainer.evaluate("val")
-    write_atomically(
-        folder / VALIDATION_FILE,
-        lambda file: np.savez(file, logits=validation.logits, targets=validation.targets),
-    )
-    temperature = fit_temperature(validation)
-    tested = score(trainer.evaluate("test"), labels, temperature) if "test" in trainer.data.splits else None
-    results = {
-        "epoch": best.epoch,
-        "temperature": temperature,
-        "validation": score(validation, labels, temperature).as_dict(),
-        "test": tested.as_dict() if tested else None,
-        "images": {split: trainer.data.count(split) for split in trainer.data.splits},
-        "warnings": trainer.data.warnings,
-        "device": str(trainer.step.device),
-        "precision": str(trainer.step.precision).removeprefix("torch."),
-        "images_per_s": float(np.median([record["images_per_s"] for record in history])),
-        "seconds": sum(record["seconds"] for record in history),
-        "files": hash_files(folder),
-    }
-    write_report(folder, read_config(folder), results, history, trainer.data.classes)
-    write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
+
+def _draw(config: TrainConfig) -> None:
+    """Write the report from what is on the disk: what only draws can lose nothing that was computed."""
+    results, history = read_results(config.folder), read_history(config.folder)
+    classes = [ClassLabel(label=label, display_name=name) for label, name in results["classes"]]
+    try:
+        write_report(config.folder, read_config(config.folder), results, history, classes)
+    # Fonts, labels and disks can fail a picture in any way; the figures are safe, and the user is told.
+    except Exception as error:
+        print(
+            f"warning: {REPORT_FILE} can't be drawn ({type(error).__name__}: {error}); the figures are in results.json",
+            file=sys.stderr,
+        )

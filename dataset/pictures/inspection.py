@@ -3,7 +3,7 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,21 +104,21 @@ def _look(data: bytes, sha256: str) -> Picture:
     )
 
 
-def refuse_unreadable(unreadable: dict[Path, str]) -> None:
+def refuse_unreadable(unreadable: Mapping[Path, str]) -> None:
     """Raise `DataError` with the files that can't be read, unless there are none."""
     if unreadable:
         raise DataError(
-            f"{len(unreadable)} files are not readable images:\n{describe_unreadable(unreadable)}\n"
+            f"{len(unreadable)} files are not readable images:\n{shorten(describe_unreadable(unreadable))}\n"
             "Repair or remove them, or train without them: SKIP_UNREADABLE=1"
         )
 
 
-def describe_unreadable(unreadable: dict[Path, str]) -> str:
-    """One line a file, at most `SHOWN` of them."""
-    return shorten([f"  {path}: {problem}" for path, problem in unreadable.items()])
+def describe_unreadable(unreadable: Mapping[Path, str]) -> list[str]:
+    """One line a file."""
+    return [f"{path}: {problem}" for path, problem in unreadable.items()]
 
 
-def shorten(lines: list[str]) -> str:
-    """The lines as one text, cut after `SHOWN` of them."""
-    more = [f"  … and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
-    return "\n".join(lines[:SHOWN] + more)
+def shorten(lines: Sequence[str]) -> str:
+    """The lines as one text, set in, and cut after `SHOWN` of them."""
+    more = [f"… and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return "\n".join(f"  {line}" for line in [*lines[:SHOWN], *more])

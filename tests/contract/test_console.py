@@ -1,9 +1,11 @@
+import os
+import signal
 import sys
 
 import pytest
 
 from contract import UsageError, UserError
-from contract.console import run_command
+from contract.console import Terminated, run_command
 
 
 def ends(command: object, capsys: pytest.CaptureFixture[str]) -> tuple[int | str | None, str]:
@@ -26,6 +28,7 @@ def fails_with(error: BaseException) -> object:
         (UsageError("size is 3"), 2, "error: size is 3\n"),
         (OSError(28, "No space left on device", "runs/a"), 1, "error: runs/a: No space left on device\n"),
         (KeyboardInterrupt(), 130, "stopped.\n"),
+        (Terminated("2 epochs are saved"), 143, "stopped. 2 epochs are saved\n"),
         (KeyboardInterrupt("2 epochs are saved"), 130, "stopped. 2 epochs are saved\n"),
     ],
 )
@@ -49,3 +52,9 @@ def test_debug_shows_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bugs_are_not_swallowed() -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(lambda: 1 / 0)
+
+
+def test_sigterm_ends_a_command_as_ctrl_c_does(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    assert ends(lambda: os.kill(os.getpid(), signal.SIGTERM), capsys) == (143, "stopped.\n")
+    assert signal.getsignal(signal.SIGTERM) == before

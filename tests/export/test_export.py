@@ -19,7 +19,8 @@ from export.export import export
 from export.parity import ParityError
 from export.torchscript import load_torchscript
 from tests.commands import call_module
-from training.learning.checkpoint import CheckpointError, load_best
+from training.errors import CheckpointError
+from training.learning.checkpoint import load_best
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from export.export import export, read_run
 from tests.commands import REPOSITORY, call_module, run_module, run_python
 from tests.pictures import TINTS, draw, encode, write_images
 from training.config import TrainConfig
+from training.errors import CheckpointError
 from training.learning import checkpoint
-from training.learning.checkpoint import CheckpointError, load_best
+from training.learning.checkpoint import load_best
 from training.learning.engine import DivergedError, train_one_epoch
 from training.learning.fit import best_epoch
-from training.run import hold_run
+from training.lock import hold_run
 from training.train import train
 
 

@@ -9,16 +9,11 @@ from typing import Any
 
 import torch
 
-from contract import ClassLabel, ImageSpec, UserError
+from contract import ClassLabel, ImageSpec
 from contract.atomic import write_atomically
+from training.errors import CheckpointError
 from training.model.network import Classifier
-
-LAST = "last.pt"
-BEST = "best.pt"
-
-
-class CheckpointError(UserError):
-    """A run folder that can't be continued, or a checkpoint that can't be read."""
+from training.run_files import BEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +59,7 @@ def describe_model(model: Classifier, arch: str, classes: tuple[ClassLabel, ...]
 
 def load_best(folder: Path) -> TrainedModel:
     """The model of the run's best epoch, on the CPU, in evaluation mode. Raises `CheckpointError`."""
-    content = load(folder / "checkpoints" / BEST)
+    content = load(folder / BEST)
     spec = ImageSpec(**content["image"])
     classes = tuple(ClassLabel(label=label, display_name=name) for label, name in content["classes"])
     model = Classifier(content["arch"], len(classes), spec)

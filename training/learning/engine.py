@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -48,7 +49,8 @@ def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, on_
             logits = model(images_nhwc)
             loss = step.criterion(logits.float(), targets)
         _update(model, loss, step)
-        value = loss.item()
+        # Without label smoothing: the loss that validation reports, so that the two can be compared.
+        value = functional.cross_entropy(logits.detach().float(), targets).item()
         _check_finite(value)
         loss_sum += value * len(targets)
         correct += int((logits.argmax(1) == targets).sum())

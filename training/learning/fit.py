@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from contract.atomic import write_text_atomically
@@ -11,14 +11,18 @@ from training.learning import checkpoint
 from training.learning.engine import train_one_epoch
 from training.learning.progress import Meter, training_progress
 from training.learning.trainer import Trainer
-
-METRICS_FILE = "metrics.jsonl"
+from training.run_files import BEST, LAST, METRICS_FILE
 
 Record = dict[str, float]
 
 
-def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
-    """Train every epoch that `state` does not already hold; returns one record per epoch."""
+def fit(
+    trainer: Trainer, state: Mapping[str, Any] | None, on_saved: Callable[[], object] | None = None
+) -> list[Record]:
+    """Train every epoch that `state` does not already hold; returns one record per epoch.
+
+    `on_saved` is called after each epoch that is safe on the disk.
+    """
     epochs, images = trainer.config.epochs, len(trainer.data.splits["train"])
     history = _restore(trainer, state) if state else []
     try:
@@ -28,8 +32,10 @@ def fit(trainer: Trainer, state: Mapping[str, Any] | None) -> list[Record]:
                 record = _train_epoch(trainer, epoch, meter)
                 _save_epoch(trainer, [*history, record])
                 history.append(record)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"{len(history)} of {epochs} epochs are saved") from None
+                if on_saved:
+                    on_saved()
+    except KeyboardInterrupt as stopped:
+        raise type(stopped)(f"{len(history)} of {epochs} epochs are saved") from None
     return history
 
 
@@ -68,7 +74,7 @@ def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
         trainer.model, trainer.config.arch, trainer.data.classes, trainer.config.image_spec
     )
     if best_epoch(history) == epoch:
-        checkpoint.save({**described, "epoch": epoch}, folder / "checkpoints" / checkpoint.BEST)
+        checkpoint.save({**described, "epoch": epoch}, folder / BEST)
     state = {
         "model": described["model"],
         "optimizer": trainer.step.optimizer.state_dict(),
@@ -76,7 +82,7 @@ def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
         "history": history,
         "epoch": epoch,
     }
-    checkpoint.save(state, folder / "checkpoints" / checkpoint.LAST)
+    checkpoint.save(state, folder / LAST)
     lines = "".join(json.dumps(record) + "\n" for record in history)
     write_text_atomically(folder / METRICS_FILE, lines)
 

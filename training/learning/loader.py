@@ -34,8 +34,8 @@ class EvaluationImages(Dataset[Batch]):
 class TrainingImages(Dataset[Batch]):
     """Randomly cropped, flipped and relit images: (uint8 [H, W, 3], class index).
 
-    Randomness depends on (seed, epoch, image) alone, never on workers or on what ran before: a resumed run sees
-    the pictures the uninterrupted one would have seen.
+    Randomness depends on (seed, epoch, content of the file) alone, never on workers, names or on what ran before: a
+    resumed run sees the pictures the uninterrupted one would have seen.
     """
 
     def __init__(self, examples: Sequence[Example], spec: ImageSpec, seed: int) -> None:
@@ -50,7 +50,7 @@ class TrainingImages(Dataset[Batch]):
         example = self.examples[index]
         image = decode_image(example.path.read_bytes(), shorter_side=self.spec.resize)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_key(self.seed, epoch, index))
+            torch.manual_seed(_key(self.seed, epoch, example.sha256))
             image = self.augment(image)
         return torch.from_numpy(np.array(image)), torch.tensor(example.target)
 
@@ -70,8 +70,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
             yield self.epoch, index
 
 
-def _key(*parts: int) -> int:
-    """A 63-bit seed from integers; unlike a sum, no two tuples share one."""
+def _key(*parts: int | str) -> int:
+    """A 63-bit seed; unlike a sum, no two tuples share one."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8]) >> 1
 
 
@@ -82,6 +82,7 @@ def training_loader(
 
     A last batch of a single image is dropped: batch norm can't learn from it.
     """
+    examples = sorted(examples, key=lambda example: example.sha256)  # names must not change the order
     sampler = EpochSampler(len(examples), seed)
     loader = DataLoader(
         TrainingImages(examples, spec, seed),

@@ -1,5 +1,6 @@
 """A configuration and a data set in, everything that the epochs of a run share out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from dataset.data_set import DataSet
+from dataset.split_file import Example
 from evaluation.answers import Answers
 from training.config import TrainConfig
 from training.learning.engine import Step, evaluate
@@ -31,9 +33,11 @@ class Trainer:
 
     def evaluate(self, split: str, precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on a split."""
-        loader = evaluation_loader(
-            self.data.splits[split], self.config.image_spec, batch=self.config.batch, workers=self.workers
-        )
+        return self.answers(self.data.splits[split], precision)
+
+    def answers(self, examples: Sequence[Example], precision: torch.dtype = torch.float32) -> Answers:
+        """The model's answers on some images, prepared as for serving."""
+        loader = evaluation_loader(examples, self.config.image_spec, batch=self.config.batch, workers=self.workers)
         return evaluate(self.model, loader, self.step.device, precision)
 
 

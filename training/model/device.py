@@ -23,7 +23,7 @@ def pick_precision(asked: str, device: torch.device) -> torch.dtype:
     if asked != "auto":
         return torch.bfloat16 if asked == "bf16" else torch.float32
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
     capabilities = torch.cpu.get_capabilities()
     return torch.bfloat16 if any(capabilities.get(name) for name in CPU_BF16) else torch.float32
 

@@ -1,0 +1,64 @@
+"""What has seen the test images before: other runs, and the weights that training starts from.
+
+A test figure is only true for images that had no part in any choice; each further look at them makes it less so.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from contract.atomic import write_text_atomically
+from dataset.data_set import DataSet
+from dataset.errors import DataError
+from dataset.split_file import Example, read_known_splits
+from training.run_files import CONFIG_FILE, SPLIT_FILE, read_config
+
+LOOKS_FILE = ".test-looks.jsonl"
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """SHA-256 over the content of these images, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(example.sha256 for example in examples)).encode()).hexdigest()
+
+
+def record_look(runs: Path, run: str, examples: Sequence[Example]) -> int:
+    """Note that `run` was measured on these test images; returns how often any run was, this one included."""
+    path = runs / LOOKS_FILE
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    look = {"test": fingerprint(examples), "run": run, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_text_atomically(path, before + json.dumps(look) + "\n")
+    return sum(json.loads(line)["test"] == look["test"] for line in [*before.splitlines(), json.dumps(look)])
+
+
+def seen_by_weights(weights: str, data: DataSet) -> list[str]:
+    """A warning if the weights come from a run that learned from, or was chosen by, today's held-out images."""
+    learned = _images_behind(Path(weights), set())
+    seen = {
+        split: sum(example.sha256 in learned for example in data.splits[split])
+        for split in ("val", "test")
+        if split in data.splits
+    }
+    if not any(seen.values()):
+        return []
+    listed = " and ".join(
+        f"{count} of the {len(data.splits[split])} {split} images" for split, count in seen.items() if count
+    )
+    return [
+        f"WEIGHTS={weights} comes from a run that has seen {listed}: figures on these are too high. "
+        "Keep that run's split (SPLIT=its split.csv), or start from other weights"
+    ]
+
+
+def _images_behind(weights: Path, followed: set[Path]) -> set[str]:
+    """The SHA-256 of the training and validation images of the run that made `weights`, and of the runs before it."""
+    folder = weights.parent.parent
+    if weights in followed or not (folder / SPLIT_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
+        return set()
+    try:
+        known = read_known_splits(folder / SPLIT_FILE)
+    except DataError:
+        return set()  # a table of the user's own beside the weights, not a run's
+    earlier = _images_behind(Path(str(read_config(folder).get("weights"))), {*followed, weights})
+    return {sha256 for sha256, split in known.items() if split != "test"} | earlier

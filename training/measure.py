@@ -1,0 +1,75 @@
+"""A trained model in, its results out: the best epoch measured in float32, calibrated and tested."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from contract.atomic import write_atomically, write_text_atomically
+from dataset.split_file import Example
+from evaluation.answers import Answers
+from evaluation.metrics import fit_temperature, score
+from training.learning import checkpoint
+from training.learning.fit import Record
+from training.learning.trainer import Trainer
+from training.looks import record_look
+from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
+
+# Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
+TRAINING_IMAGES = 1000
+
+
+def measure(trainer: Trainer, history: list[Record]) -> None:
+    """Measure the best epoch on all splits, fit the temperature on validation, and write the results.
+
+    The validation logits are kept: export must reproduce them.
+    """
+    folder, labels, data = trainer.config.folder, trainer.data.labels, trainer.data
+    best = checkpoint.load_best(folder)
+    trainer.model.load_state_dict(best.model.state_dict())
+    validation = trainer.evaluate("val")
+    write_atomically(
+        folder / VALIDATION_FILE,
+        lambda file: np.savez(file, logits=validation.logits, targets=validation.targets),
+    )
+    temperature = fit_temperature(validation)
+    training = trainer.answers(_sample(data.splits["train"]))
+    results = {
+        "epoch": best.epoch,
+        "temperature": temperature,
+        "classes": [[entry.label, entry.display_name] for entry in data.classes],
+        "validation": score(validation, labels, temperature).as_dict(),
+        "training": score(training, labels, temperature).as_dict(),
+        **_test(trainer, temperature),
+        "images": {split: data.count(split) for split in data.splits},
+        "warnings": data.warnings,
+        "notes": data.notes,
+        "device": str(trainer.step.device),
+        "precision": str(trainer.step.precision).removeprefix("torch."),
+        "images_per_s": float(np.median([record["images_per_s"] for record in history])),
+        "seconds": sum(record["seconds"] for record in history),
+        "files": hash_files(folder),
+    }
+    write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
+
+
+def _sample(examples: list[Example]) -> list[Example]:
+    return sorted(examples, key=lambda example: example.sha256)[:TRAINING_IMAGES]
+
+
+def _test(trainer: Trainer, temperature: float) -> dict[str, Any]:
+    """The test figures, those without the images whose object is in another split too, and how often anyone looked."""
+    if "test" not in trainer.data.splits:
+        return {"test": None, "test_untouched": None, "test_looks": 0}
+    examples, labels = trainer.data.splits["test"], trainer.data.labels
+    answers, touched = trainer.evaluate("test"), np.array(trainer.data.touched("test"))
+    looks = record_look(trainer.config.runs, trainer.config.run, examples)
+    untouched = None
+    if touched.any() and not touched.all():
+        kept = Answers(logits=answers.logits[~touched], targets=answers.targets[~touched])
+        untouched = score(kept, labels, temperature).as_dict()
+    return {
+        "test": score(answers, labels, temperature).as_dict(),
+        "test_untouched": untouched,
+        "test_looks": looks,
+    }
