@@ -73,7 +73,7 @@ def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> 
 
 def _how_to_go_on(config: TrainConfig) -> str:
     if not (config.folder / LAST).exists():
-        return ""
+        return f"; start again with: {make_command(config)}"
     return f"; continue with: {make_command(replace(config, resume=True, overwrite=False))}"
 
 
