@@ -13,8 +13,8 @@ RESAMPLES = 2000
 SEED = 0
 # So many resampled clusters are drawn at once: about 64 MB.
 DRAWN_AT_ONCE = 4_000_000
-# With fewer clusters that hold an error, or that hold a right answer, their likeness can't be estimated.
-FEWEST_CLUSTERS = 5
+# The worst case weighs as much as so many clusters of errors, or of right answers where these are rarer.
+WORST_CASES = 5
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -47,20 +47,24 @@ def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.int64], confide
 def effective_size(hits: NDArray[np.bool_], clusters: NDArray[np.int64]) -> float:
     """How many independent images tell as much about mean(hits) as these do: at most N, and N without clusters.
 
-    The design effect is the variance between clusters over that of independent images (Kish 1965), with the degrees
-    of freedom of Korn and Graubard 1998. Where too few clusters tell the variance, each cluster counts as one image.
+    N is divided by the design effect: the variance between clusters over that of independent images (Kish 1965), with
+    the degrees of freedom of Korn and Graubard 1998. A few clusters can't tell that variance, so the estimate is
+    averaged with the worst case, in which all images of an object are answered alike.
     """
-    images = len(hits)
     sizes = np.unique(clusters, return_counts=True)[1]
-    groups = len(sizes)
-    if groups in (0, images):
+    groups, images = len(sizes), len(hits)
+    worst = float((sizes**2).sum()) / images if images else 1.0
+    if worst == 1:
         return float(images)
-    right = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=hits)
-    if min(int((right > 0).sum()), int((right < sizes).sum())) < FEWEST_CLUSTERS:
-        return float(groups)
     share = float(hits.mean())
-    variance = groups / (groups - 1) * float(((right - share * sizes) ** 2).sum()) / images**2
-    return min(share * (1 - share) / variance * _freedom(groups), float(images))
+    right = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=hits)
+    squares = float(((right - share * sizes) ** 2).sum())
+    if groups == 1 or share in (0.0, 1.0):
+        return images / worst
+    seen = groups / (groups - 1) * squares / (images * share * (1 - share)) / _freedom(groups)
+    known = min(share, 1 - share) * groups
+    effect = (known * seen + WORST_CASES * worst) / (known + WORST_CASES)
+    return images / max(effect, 1.0)
 
 
 def _freedom(groups: int) -> float:

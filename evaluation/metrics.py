@@ -97,9 +97,7 @@ class Confusion:
     share: float
 
 
-def score(
-    answers: Answers, labels: Sequence[str], temperature: float = 1.0, *, majority: int | None = None
-) -> Scores:
+def score(answers: Answers, labels: Sequence[str], temperature: float = 1.0, *, majority: int | None = None) -> Scores:
     """Every figure of one split, with probabilities = softmax(logits / temperature).
 
     `majority` is the index of the commonest class of the training images; left out, of these images.
@@ -199,7 +197,10 @@ def _class_counts(answers: Answers) -> csr_array:
     return csr_array(
         (
             np.concatenate([right, np.ones(2 * count)]),
-            (np.tile(rows, 3), np.concatenate([answers.targets, classes + answers.targets, 2 * classes + answers.answered])),
+            (
+                np.tile(rows, 3),
+                np.concatenate([answers.targets, classes + answers.targets, 2 * classes + answers.answered]),
+            ),
         ),
         shape=(count, 3 * classes),
     )
