@@ -30,10 +30,15 @@ class Answers:
             raise ValueError(f"{len(self.logits)} logits, {count} targets and {len(given)} clusters; expected as many")
         object.__setattr__(self, "clusters", np.unique(given, return_inverse=True)[1].astype(np.int64))
 
+    def part(self, chosen: NDArray[np.bool_]) -> "Answers":
+        """The answers on the images that `chosen` [N] marks."""
+        return Answers(logits=self.logits[chosen], targets=self.targets[chosen], clusters=self.clusters[chosen])
+
     @property
     def answered(self) -> NDArray[np.int64]:
         """The class with the largest logit, int64 [N]."""
-        return self.logits.argmax(axis=1).astype(np.int64)
+        result: NDArray[np.int64] = self.logits.argmax(axis=1).astype(np.int64)
+        return result
 
     def log_probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
         """Log of softmax(logits / temperature), float64 [N, C], in nats."""

@@ -40,10 +40,13 @@ class Population:
             "macro_f1": float(np.mean(2 * right / (joint.sum(axis=0) + joint.sum(axis=1)))),
         }
 
-    def draw(self, images: int, rng: np.random.Generator) -> Answers:
+    def draw(self, images: int, rng: np.random.Generator, *, exact_shares: bool = False) -> Answers:
         """So many images of it."""
         objects = images // self.views
-        targets = np.repeat(rng.choice(len(self.shares), objects, p=self.shares), self.views)
+        drawn = rng.choice(len(self.shares), objects, p=self.shares)
+        if exact_shares:
+            drawn = np.repeat(np.arange(len(self.shares)), np.rint(np.array(self.shares) * objects).astype(int))
+        targets = np.repeat(drawn, self.views)
         clusters = np.repeat(np.arange(objects), self.views)
         own = rng.random(len(targets))
         common = np.repeat(rng.random(objects), self.views)
