@@ -8,7 +8,8 @@ import numpy as np
 from contract.atomic import write_atomically, write_text_atomically
 from dataset.split_file import Example
 from evaluation.answers import Answers
-from evaluation.metrics import fit_temperature, score
+from evaluation.calibration import fit_temperature
+from evaluation.metrics import score
 from training.learning import checkpoint
 from training.learning.fit import Record
 from training.learning.trainer import Trainer
@@ -24,7 +25,7 @@ def measure(trainer: Trainer, history: list[Record]) -> None:
 
     The validation logits are kept: export must reproduce them.
     """
-    folder, labels, data = trainer.config.folder, trainer.data.labels, trainer.data
+    folder, data = trainer.config.folder, trainer.data
     best = checkpoint.load_best(folder)
     trainer.model.load_state_dict(best.model.state_dict())
     validation = trainer.evaluate("val")
@@ -38,8 +39,8 @@ def measure(trainer: Trainer, history: list[Record]) -> None:
         "epoch": best.epoch,
         "temperature": temperature,
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
-        "validation": score(validation, labels, temperature).as_dict(),
-        "training": score(training, labels, temperature).as_dict(),
+        "validation": _score(trainer, validation, temperature),
+        "training": _score(trainer, training, temperature),
         **_test(trainer, temperature),
         "images": {split: data.count(split) for split in data.splits},
         "warnings": data.warnings,
@@ -53,6 +54,12 @@ def measure(trainer: Trainer, history: list[Record]) -> None:
     write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
 
 
+def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:
+    """All figures, beside those of always answering the commonest class of the training images."""
+    counts = list(trainer.data.count("train").values())
+    return score(answers, trainer.data.labels, temperature, majority=counts.index(max(counts))).as_dict()
+
+
 def _sample(examples: list[Example]) -> list[Example]:
     return sorted(examples, key=lambda example: example.sha256)[:TRAINING_IMAGES]
 
@@ -61,15 +68,14 @@ def _test(trainer: Trainer, temperature: float) -> dict[str, Any]:
     """The test figures, those without the images whose object is in another split too, and how often anyone looked."""
     if "test" not in trainer.data.splits:
         return {"test": None, "test_untouched": None, "test_looks": 0}
-    examples, labels = trainer.data.splits["test"], trainer.data.labels
+    examples = trainer.data.splits["test"]
     answers, touched = trainer.evaluate("test"), np.array(trainer.data.touched("test"))
     looks = record_look(trainer.config.runs, trainer.config.run, examples)
     untouched = None
     if touched.any() and not touched.all():
-        kept = Answers(logits=answers.logits[~touched], targets=answers.targets[~touched])
-        untouched = score(kept, labels, temperature).as_dict()
+        untouched = _score(trainer, answers.part(~touched), temperature)
     return {
-        "test": score(answers, labels, temperature).as_dict(),
+        "test": _score(trainer, answers, temperature),
         "test_untouched": untouched,
         "test_looks": looks,
     }

@@ -1,9 +1,11 @@
 """A configuration and a data set in, everything that the epochs of a run share out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -38,7 +40,14 @@ class Trainer:
     def answers(self, examples: Sequence[Example], precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on some images, prepared as for serving."""
         loader = evaluation_loader(examples, self.config.image_spec, batch=self.config.batch, workers=self.workers)
-        return evaluate(self.model, loader, self.step.device, precision)
+        answers = evaluate(self.model, loader, self.step.device, precision)
+        return replace(answers, clusters=cluster_numbers(examples))
+
+
+def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
+    """The cluster of each image [N]; an image without one is given its own, a negative number."""
+    numbers = [-1 - index if example.cluster is None else example.cluster for index, example in enumerate(examples)]
+    return np.array(numbers, dtype=np.int64)
 
 
 def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer:
