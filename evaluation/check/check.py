@@ -1,6 +1,6 @@
 """The path of a check: images, findings, shortcuts, page."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,27 +21,41 @@ def check(config: CheckConfig) -> None:
 
     Raises `DataError`, `OSError`.
     """
-    data = load_data(replace(config, skip_unreadable=True))
-    findings, shortcuts = report(data)
+    report = examine(load_data(replace(config, skip_unreadable=True)))
+    report.print()
     config.out.parent.mkdir(parents=True, exist_ok=True)
-    write_page(data, findings, shortcuts, f"Check of {config.data}", config.out)
-    console.print(f"page: {config.out}")
+    report.write(f"Check of {config.data}", config.out)
+    console.print(f"Page: {config.out}")
 
 
-def report(data: DataSet) -> tuple[Findings, list[Shortcut]]:
-    """Find what there is to know, and print it."""
-    print_counts(data)
-    findings, shortcuts = find(data), find_shortcuts(data)
-    several = sum(len(cluster) for cluster in findings.clusters)
-    if findings.clusters:
-        console.print(
-            f"{len(findings.clusters)} objects are shown by several images ({several} in all), which stay together"
-        )
-    if findings.imbalance:
-        console.print(findings.imbalance)
-    for sentence in sentences(shortcuts):
-        console.print(sentence)
-    return findings, shortcuts
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What there is to know about a data set before training."""
+
+    data: DataSet
+    findings: Findings
+    shortcuts: list[Shortcut]
+
+    def print(self) -> None:
+        """Say it on the screen."""
+        print_counts(self.data)
+        for sentence in (*self._objects(), self.findings.imbalance, *sentences(self.shortcuts)):
+            if sentence:
+                console.print(f"{sentence}.")
+
+    def _objects(self) -> list[str]:
+        clusters = self.findings.clusters
+        images = sum(len(cluster) for cluster in clusters)
+        return [f"{images} images show {len(clusters)} objects and stay together"] if clusters else []
+
+    def write(self, title: str, path: Path) -> None:
+        """Write the page. Raises `OSError`."""
+        write_page(self.data, self.findings, self.shortcuts, title, path)
+
+
+def examine(data: DataSet) -> Report:
+    """Find everything that needs no model."""
+    return Report(data=data, findings=find(data), shortcuts=find_shortcuts(data))
 
 
 def print_counts(data: DataSet) -> None:
@@ -58,8 +72,3 @@ def print_counts(data: DataSet) -> None:
         console.print(f"note: {note}")
     for warning in data.warnings:
         console.print(f"warning: {warning}")
-
-
-def page_for(data: DataSet, findings: Findings, shortcuts: list[Shortcut], path: Path) -> None:
-    """The page of the images of a run."""
-    write_page(data, findings, shortcuts, f"Images of the run {path.parent.name}", path)

@@ -29,7 +29,8 @@ class Shortcut:
     def sentence(self) -> str:
         """The verdict in words."""
         low, high = self.interval
-        scores = f"{self.name} alone scores {self.accuracy:.2f} (95 % confidence interval {low:.2f} to {high:.2f})"
+        name = self.name[0].upper() + self.name[1:]
+        scores = f"{name} alone scores {self.accuracy:.2f} (95 % confidence interval {low:.2f} to {high:.2f})"
         constant = f"always answering the commonest class scores {self.majority:.2f}"
         if self.better:
             return f"{scores}, {constant}: a model can be right without looking at the object"
@@ -62,5 +63,5 @@ def _judge(probe: Probe, commonest: int, classes: int) -> Shortcut:
 def sentences(shortcuts: Sequence[Shortcut]) -> list[str]:
     """One sentence for each shortcut, the best first, or that none could be tried."""
     if not shortcuts:
-        return ["there are too few held-out images to tell whether the background gives the class away"]
+        return ["There are too few held-out images to tell whether the background gives the class away"]
     return [found.sentence for found in sorted(shortcuts, key=lambda found: -found.accuracy)]

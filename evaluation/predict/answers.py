@@ -65,7 +65,7 @@ def _answer_batch(
     paths: Sequence[Path], decoded: Sequence[NDArray[np.uint8] | str], model: Model, top_k: int, unsure_below: float
 ) -> list[Answer]:
     good = [pixels for pixels in decoded if not isinstance(pixels, str)]
-    probabilities = iter(model.run(np.stack(good)).probabilities if good else [])
+    probabilities: Iterator[NDArray[np.float32]] = iter(model.run(np.stack(good)).probabilities if good else [])
     return [
         Answer(path=path, error=pixels)
         if isinstance(pixels, str)
