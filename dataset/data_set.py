@@ -14,7 +14,8 @@ from dataset.errors import DataError
 from dataset.pictures.cache import Picture
 from dataset.pictures.duplicates import near_duplicates, signatures, unite
 from dataset.pictures.inspection import inspect_images, refuse_unreadable
-from dataset.sources import SPLITS, Entry, read_source
+from dataset.reading.entries import SPLITS, Entry
+from dataset.reading.sources import read_source
 from dataset.split_file import Example, read_known_splits
 from dataset.splits import Shares, assign_splits, follow
 from dataset.warnings import warnings_about
@@ -58,7 +59,11 @@ class DataSet:
 def load_data(options: DataOptions) -> DataSet:
     """Read, inspect, cluster and split the images. Raises `DataError`."""
     source = read_source(
-        options.data, classes=options.chosen_classes, min_images=options.min_images, names=options.names
+        options.data,
+        classes=options.chosen_classes,
+        min_images=options.min_images,
+        names=options.names,
+        skip_missing=options.skip_unreadable,
     )
     labels = sorted({entry.label for entry in source.entries})
     inspection = inspect_images([entry.path for entry in source.entries])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dataset.errors import DataError
-from dataset.sources import Entry
+from dataset.reading.entries import Entry
 
 # Dealt in this order, and the rest is for training: where there are few clusters, the test is served first.
 HELD_OUT = ("test", "val")

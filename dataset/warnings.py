@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dataset.pictures.inspection import describe_unreadable, shorten
-from dataset.sources import Entry
+from dataset.reading.entries import Entry
 from dataset.splits import absences
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from contract import ClassLabel
 from dataset.data_set import load_data
+from dataset.reading.names import write_names
 from dataset.split_file import write_split_csv
 from evaluation.check.check import Report, examine
 from evaluation.report import REPORT_FILE, write_report
@@ -63,6 +64,7 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
         # Written again where a run goes on: its images may have been moved.
         write_settings(config, data.fingerprint)
         write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
+        write_names(data.classes, config.folder)
         report.write(f"Images of the run {config.run}", config.folder / DATA_PAGE)
         print_start(trainer)
         with explained(config):

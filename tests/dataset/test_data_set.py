@@ -71,7 +71,7 @@ def test_objects_that_cross_given_splits_are_listed(tmp_path: Path) -> None:
     data = load(tmp_path)
     assert data.warnings == [
         "Images of one object are in several of the splits that were given, which makes the measured accuracy too "
-        f"high. The test figure is also given without them (1):\n  {source} (train, red) = {copy} (test, red)"
+        f"high. The test figure is also given without them (1):\n  {copy} (test, red) = {source} (train, red)"
     ]
     assert [path.name for path, touched in zip(paths(data, "test"), data.touched("test"), strict=True) if touched] == [
         "again.jpg"
@@ -170,7 +170,7 @@ def test_names_are_found_beside_the_classes(folder: Path) -> None:
     ("text", "message"),
     [
         ("{", "not valid JSON"),
-        ('["red"]', "expected a JSON object"),
+        ('["red"]', "missing: blue, grün, red; unknown: 0"),
         ('{"red": 1}', "expected a JSON object"),
         ('{"red": "r", "pink": "p"}', "missing: blue, grün; unknown: pink"),
     ],

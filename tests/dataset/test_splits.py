@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataset.errors import DataError
-from dataset.sources import Entry
+from dataset.reading.entries import Entry
 from dataset.splits import Shares, absences, assign_splits, follow
 from tests.effort import times
 

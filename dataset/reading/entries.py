@@ -1,0 +1,52 @@
+"""What a source of labelled images gives, and the words by which people call the splits."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+SPLITS = ("train", "val", "test")
+_WORDS = {
+    "train": "train(?:ing)?|trn|训练",
+    "val": "val(?:id|idation|idate|idating)?|dev(?:elopment)?|验证",
+    "test": "test(?:ing)?|tst|测试",
+}
+# Around the word: seg_train, Train Data, test_images_2, 训练集.
+_BEFORE, _AFTER = (
+    "(?:seg|data|images?|imgs?|the|my)?",
+    "(?:data(?:set)?|set|split|images?|imgs?|pictures?|photos?|集|数据)?",
+)
+_SPLIT_NAMES = {split: re.compile(f"{_BEFORE}(?:{words}){_AFTER}") for split, words in _WORDS.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One image file and its label. Entries that share a `group` must stay in one split."""
+
+    path: Path
+    label: str
+    split: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What was found: entries, sorted by path, and display names by label.
+
+    `notes` say what was left out and how the input was understood, a short sentence each.
+    """
+
+    entries: list[Entry]
+    notes: list[str]
+    names: dict[str, str]
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder or a cell names in any usual word and spelling; None if it names none."""
+    letters = re.sub(r"[\W\d_]", "", unicodedata.normalize("NFKC", name).casefold())
+    return next((split for split, pattern in _SPLIT_NAMES.items() if pattern.fullmatch(letters)), None)
+
+
+def as_label(name: str) -> str:
+    """A class as it is compared and shown: composed (a Mac writes é as two characters), with single blanks."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
