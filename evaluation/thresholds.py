@@ -66,7 +66,7 @@ def read_recall_target(text: str, labels: Sequence[str]) -> RecallTarget:
 
 
 def choose_threshold(answers: Answers, target: RecallTarget, temperature: float = 1.0) -> float:
-    """The highest threshold on the class's probability that reaches the recall on these images, rounded down to 3 digits.
+    """The highest threshold on the class's probability that reaches the recall on these images, down to 3 digits.
 
     The recall is only as high as asked for on the images that chose it: measure on others (`measure_threshold`).
     Raises `DataError` if there is no image of the class, or if only reporting every image reaches the recall.
