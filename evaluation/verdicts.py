@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evaluation.words import listed
+from evaluation.words import listed, p_value
 
 FEW_STEPS = 500
 # The validation loss fell by more than this share over the last quarter of the epochs.
@@ -68,14 +68,10 @@ def _no_better_than_chance(evidence: Evidence) -> str:
     sentence = (
         f"Not shown to be better than chance: on {scores['images']} {evidence.split} images, accuracy is "
         f"{scores['accuracy']:.3f}, and always answering {scores['majority_label']} gives {scores['majority']:.3f} "
-        f"({_p_value(scores['chance_p_value'])}; below 0.001 is asked for)."
+        f"({p_value(scores['chance_p_value'])}; below 0.001 is asked for)."
     )
     reasons = _reasons(evidence)
     return f"{sentence} Likely reasons: {'; '.join(reasons)}." if reasons else sentence
-
-
-def _p_value(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def _reasons(evidence: Evidence) -> list[str]:

@@ -42,3 +42,8 @@ def listed(names: Sequence[str]) -> str:
     """Up to 5 names, and how many more there are."""
     more = len(names) - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def p_value(value: float) -> str:
+    """A p-value with three digits, or that it has more noughts."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
