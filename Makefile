@@ -48,6 +48,8 @@ PROVIDER =
 TOP_K =
 IMAGE =
 OUT =
+SORT =
+UNSURE =
 # TorchServe.
 ENGINE =
 MANAGEMENT =
@@ -61,11 +63,12 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT ENGINE TARGET PROTOCOL IMAGES A B
+export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
-run = "$${RUN:-$$(basename "$${DATA:-sample}" .csv)}"
-bundle = "$${BUNDLE:-runs/$${RUN:-$$(basename "$${DATA:-sample}" .csv)}/bundle}"
+name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
+run = "$(name)"
+bundle = "$${BUNDLE:-runs/$(name)/bundle}"
 
 DATA_OPTIONS = $(call option,NAMES,names) $(call option,CLASSES,classes) $(call option,MIN_IMAGES,min-images) \
 	$(call option,SHARES,shares) $(call option,SPLIT,split) $(call switch,SKIP_UNREADABLE,skip-unreadable)
@@ -75,7 +78,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample train train-help export serve predict archive torchserve torchserve-stop \
+.PHONY: help install sample check-data train train-help export serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow prove lock clean
 
@@ -98,15 +101,18 @@ train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set
 train-help: $(STAMP) ## Show all training options and their defaults
 	$(PY) -m training --help
 
+check-data: $(STAMP) $(if $(DATA),,sample) ## Check the images of DATA=folder: counts, near-duplicates, wrong labels, shortcuts; writes a page, OUT=page.html
+	$(PY) -m evaluation.check --data "$${DATA:-data/sample}" --out "$${OUT:-runs/$(name).data.html}" $(DATA_OPTIONS) $(ARGS)
+
 export: $(STAMP) ## Export RUN=name as a bundle: TorchScript, ONNX, and the proof that both match the trained model
 	$(PY) -m export --run $(run) $(call option,VERSION,version)
 
 serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles) on port 5000; HOST PORT PROVIDER
 	$(PY) -m serve $(if $(MODELS),--models "$$MODELS",--bundle $(bundle)) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
 
-predict: $(STAMP) ## Classify IMAGE=picture.jpg without a server; OUT=prediction_result.jpg writes an annotated image
-	@test -n "$$IMAGE" || { echo 'error: IMAGE is not set; give an image file: make predict IMAGE=leaf.jpg' >&2; exit 2; }
-	$(PY) -m runtime --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
+predict: $(STAMP) ## Classify IMAGE=picture.jpg, a folder or a pattern, without a server; OUT=file or folder, SORT=folder, UNSURE=0.8
+	@test -n "$$IMAGE" || { echo 'error: IMAGE is not set; give an image file or a folder: make predict IMAGE=leaf.jpg' >&2; exit 2; }
+	$(PY) -m evaluation.predict --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,SORT,sort) $(call option,UNSURE,unsure-below) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
 
 archive: $(STAMP) ## Pack RUN=name (or BUNDLE=folder) for TorchServe into model_archive/; ENGINE=torchscript or onnx
 	$(PY) -m export.archive --bundle $(bundle) $(call option,ENGINE,engine)

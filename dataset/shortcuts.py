@@ -98,6 +98,6 @@ def _file(picture: Picture) -> Table:
 
 SHORTCUTS: dict[str, Callable[[Picture], Table]] = {
     "the border of the image": _border,
-    "its mean colour": _colour,
-    "its size and file": _file,
+    "the mean colour": _colour,
+    "the size and the file": _file,
 }

@@ -16,8 +16,8 @@ def warnings_about(
     found = {
         "Unreadable files were skipped": describe_unreadable(unreadable),
         "The same image is in several classes, so a label is wrong": _differing(entries, hashes, "label"),
-        "Images of one object are in several of the splits that were given, which makes the measured accuracy too high. "
-        "The test figure is also given without them": _differing(entries, clusters, "split"),
+        "Images of one object are in several of the splits that were given, which makes the measured accuracy too "
+        "high. The test figure is also given without them": _differing(entries, clusters, "split"),
         "Some classes are not in every split, as the images of one object stay together; no figure there stands for "
         "them. Add images of other objects, or leave these classes out with MIN_IMAGES=": absences(entries, clusters),
     }

@@ -14,7 +14,7 @@ from tests.commands import REPOSITORY, run_python
 MAY_IMPORT = {
     "contract": set(),
     "dataset": {"contract"},
-    "evaluation": {"contract", "dataset"},
+    "evaluation": {"contract", "dataset", "runtime"},
     "runtime": {"contract"},
     "training": {"contract", "dataset", "evaluation"},
     "export": {"contract", "dataset", "evaluation", "runtime", "training"},
@@ -60,6 +60,11 @@ def test_a_stage_imports_only_what_the_table_allows(stage: str) -> None:
     assert crossed <= MAY_IMPORT[stage]
 
 
+def test_only_the_commands_that_run_a_bundle_import_runtime_into_evaluation() -> None:
+    rooms = {path.parent.name for path in modules_of("evaluation") if imports_from(path, "runtime")}
+    assert rooms == {"predict"}
+
+
 @pytest.mark.parametrize("stage", TORCH_FREE)
 def test_a_stage_without_training_never_loads_torch(stage: str) -> None:
     assert not imported_by(stage) & {"torch", "torchvision"}
@@ -97,6 +102,14 @@ def test_contract_needs_numpy_and_pillow_alone() -> None:
     }
     standard = set(__import__("sys").stdlib_module_names)
     assert imports - standard == {"contract", "numpy", "PIL"}
+
+
+def modules_of(stage: str) -> list[Path]:
+    return sorted((REPOSITORY / stage).rglob("*.py"))
+
+
+def imports_from(path: Path, stage: str) -> bool:
+    return any(f"{module}.".startswith(f"{stage}.") for module in modules_imported_in(path))
 
 
 def modules_imported_in(path: Path) -> list[str]:

@@ -18,10 +18,11 @@ from benchmarks.session import SessionBenchmark
 from contract.console import INTERRUPTED
 from contract.errors import UserError
 from contract.request_error import IMAGE_STATUS
+from evaluation.check.config import CheckConfig
+from evaluation.predict.config import PredictConfig
 from export.archive import ArchiveConfig
 from export.config import ExportConfig
 from handlers.launcher.config import Start
-from runtime.config import PredictConfig
 from serve.app import create_app
 from serve.config import ServeConfig
 from serve.errors import HTTP_CODES
@@ -47,7 +48,8 @@ PROGRAMS: dict[str, type] = {
     "export": ExportConfig,
     "export.archive": ArchiveConfig,
     "serve": ServeConfig,
-    "runtime": PredictConfig,
+    "evaluation.predict": PredictConfig,
+    "evaluation.check": CheckConfig,
     "handlers.launcher": Start,
     "benchmarks": BenchConfig,
     "benchmarks.compare": CompareConfig,

@@ -1,4 +1,4 @@
-"""What makes a run the run that it is: the content of its images and weights, and its settings. No path is part of it."""
+"""What makes a run the run that it is: the content of its images and weights, and its settings, but no path."""
 
 from dataclasses import asdict, fields
 from pathlib import Path

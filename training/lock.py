@@ -1,5 +1,7 @@
 """One command at a time on a run, from before torch is imported until it ends."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,10 @@ def hold_run(folder: Path) -> Iterator[None]:
 
     Within one process, a run that is held can be held again.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
     # Beside the folder, which is emptied for a new run.
     lock = FileLock(folder.parent / f".{folder.name}.lock", is_singleton=True)
     try:

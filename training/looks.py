@@ -16,6 +16,8 @@ from dataset.split_file import Example, read_known_splits
 from training.run_files import CONFIG_FILE, SPLIT_FILE, read_config
 
 LOOKS_FILE = ".test-looks.jsonl"
+# Images of the one split are no longer new to weights that have had them in one of the others.
+SEEN_IN = {"val": ("train",), "test": ("train", "val")}
 
 
 def fingerprint(examples: Sequence[Example]) -> str:
@@ -36,8 +38,8 @@ def seen_by_weights(weights: str, data: DataSet) -> list[str]:
     """A warning if the weights come from a run that learned from, or was chosen by, today's held-out images."""
     learned = _images_behind(Path(weights), set())
     seen = {
-        split: sum(example.sha256 in learned for example in data.splits[split])
-        for split in ("val", "test")
+        split: sum(learned.get(example.sha256) in parts for example in data.splits[split])
+        for split, parts in SEEN_IN.items()
         if split in data.splits
     }
     if not any(seen.values()):
@@ -51,14 +53,21 @@ def seen_by_weights(weights: str, data: DataSet) -> list[str]:
     ]
 
 
-def _images_behind(weights: Path, followed: set[Path]) -> set[str]:
-    """The SHA-256 of the training and validation images of the run that made `weights`, and of the runs before it."""
+def _images_behind(weights: Path, followed: set[Path]) -> dict[str, str]:
+    """The split of each image, by its SHA-256, in the run that made `weights` and in the runs before it."""
     folder = weights.parent.parent
     if weights in followed or not (folder / SPLIT_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-        return set()
+        return {}
     try:
         known = read_known_splits(folder / SPLIT_FILE)
     except DataError:
-        return set()  # a table of the user's own beside the weights, not a run's
+        return {}  # a table of the user's own beside the weights, not a run's
     earlier = _images_behind(Path(str(read_config(folder).get("weights"))), {*followed, weights})
-    return {sha256 for sha256, split in known.items() if split != "test"} | earlier
+    return _most_seen(known, earlier)
+
+
+def _most_seen(*runs: dict[str, str]) -> dict[str, str]:
+    """Of each image, the split in which most was learned from it."""
+    order = ("test", "val", "train")
+    ranked = sorted(((order.index(split), sha256) for run in runs for sha256, split in run.items()))
+    return {sha256: order[rank] for rank, sha256 in ranked}

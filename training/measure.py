@@ -1,6 +1,8 @@
 """A trained model in, its results out: the best epoch measured in float32, calibrated and tested."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ from contract.atomic import write_atomically, write_text_atomically
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
+from evaluation.check.shortcuts import Shortcut
 from evaluation.metrics import score
 from evaluation.verdicts import Evidence, judge
 from training.learning import checkpoint
@@ -21,7 +24,7 @@ from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
 TRAINING_IMAGES = 1000
 
 
-def measure(trainer: Trainer, history: list[Record]) -> None:
+def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
     """Measure the best epoch on all splits, fit the temperature on validation, and write the results.
 
     The validation logits are kept: export must reproduce them.
@@ -44,6 +47,7 @@ def measure(trainer: Trainer, history: list[Record]) -> None:
         "training": _score(trainer, training, temperature),
         **_test(trainer, temperature),
         "images": {split: data.count(split) for split in data.splits},
+        "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
         "warnings": data.warnings,
         "notes": data.notes,
         "device": str(trainer.step.device),

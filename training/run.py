@@ -57,11 +57,11 @@ class Beginning:
     """What stood in the run's folder, kept aside until the new run has saved its first epoch."""
 
     def __init__(self, folder: Path) -> None:
-        """Set it aside. Raises `OSError`."""
-        self._folder, self._open = folder, True
-        shutil.rmtree(_set_aside(folder), ignore_errors=True)
-        folder.rename(_set_aside(folder))
-        folder.mkdir()
+        """Set it aside, if there is anything. Raises `OSError`."""
+        self._folder, self._open = folder, any(folder.iterdir())
+        if self._open:
+            folder.rename(_set_aside(folder))
+            folder.mkdir()
 
     def commit(self) -> None:
         """The new run has begun: what stood there goes."""

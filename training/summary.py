@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from dataset.data_set import DataSet
 from evaluation.report import REPORT_FILE
 from evaluation.words import describe_accuracy
 from training.learning.trainer import Trainer
@@ -13,22 +11,6 @@ from training.run_files import read_config, read_results
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
-
-
-def print_data(data: DataSet) -> None:
-    """How many images each class has in each split, and every warning."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("images")
-    for split in data.splits:
-        table.add_column(split, justify="right")
-    for entry in data.classes:
-        shown = entry.label if entry.display_name == entry.label else f"{entry.label} ({entry.display_name})"
-        table.add_row(shown, *(str(data.count(split)[entry.label]) for split in data.splits))
-    console.print(table)
-    for note in data.notes:
-        console.print(f"note: {note}")
-    for warning in data.warnings:
-        console.print(f"warning: {warning}")
 
 
 def print_start(trainer: Trainer) -> None:

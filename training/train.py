@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from contract import ClassLabel
-from dataset.data_set import DataSet, load_data
+from dataset.data_set import load_data
 from dataset.split_file import write_split_csv
+from evaluation.check.check import Report, examine
 from evaluation.report import REPORT_FILE, write_report
 from training.command import make_command
 from training.config import TrainConfig
@@ -26,8 +27,8 @@ from training.run import (
     open_run,
     write_settings,
 )
-from training.run_files import LAST, SPLIT_FILE, read_config, read_history, read_results
-from training.summary import print_data, print_start, print_summary
+from training.run_files import DATA_PAGE, LAST, SPLIT_FILE, read_config, read_history, read_results
+from training.summary import print_start, print_summary
 
 
 def train(config: TrainConfig) -> None:
@@ -44,16 +45,17 @@ def _train(config: TrainConfig) -> None:
     try:
         data = load_data(config)
         data = replace(data, warnings=[*data.warnings, *seen_by_weights(config.weights, data)])
-        print_data(data)
         state = find_start(config, data.fingerprint)
         if not is_finished(config):
-            run(config, data, state)
+            run(config, examine(data), state)
     finally:
         discard_if_empty(config.folder)
 
 
-def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> None:
+def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) -> None:
     """Train from `state`, or from the start; what stood in the folder goes once an epoch of the new run is saved."""
+    data = report.data
+    report.print()
     make_deterministic(config.seed)
     trainer = build_trainer(config, data, fresh=state is None)
     beginning = Beginning(config.folder) if state is None else None
@@ -61,9 +63,11 @@ def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> 
         # Written again where a run goes on: its images may have been moved.
         write_settings(config, data.fingerprint)
         write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
+        report.write(f"Images of the run {config.run}", config.folder / DATA_PAGE)
         print_start(trainer)
         with explained(config):
-            measure(trainer, fit(trainer, state, on_saved=beginning.commit if beginning else None))
+            history = fit(trainer, state, on_saved=beginning.commit if beginning else None)
+            measure(trainer, history, report.shortcuts)
     except KeyboardInterrupt as stopped:
         raise type(stopped)(f"{stopped}{_how_to_go_on(config)}") from None
     finally:
@@ -73,7 +77,7 @@ def run(config: TrainConfig, data: DataSet, state: Mapping[str, Any] | None) -> 
 
 def _how_to_go_on(config: TrainConfig) -> str:
     if not (config.folder / LAST).exists():
-        return ""
+        return f"; start again with: {make_command(config)}"
     return f"; continue with: {make_command(replace(config, resume=True, overwrite=False))}"
 
 

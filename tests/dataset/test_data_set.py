@@ -70,8 +70,8 @@ def test_objects_that_cross_given_splits_are_listed(tmp_path: Path) -> None:
     Image.open(source).point(lambda value: value * 0.7).save(copy)
     data = load(tmp_path)
     assert data.warnings == [
-        "Images of one object are in several of the splits that were given, which makes the measured accuracy too high. "
-        f"The test figure is also given without them (1):\n  {source} (train, red) = {copy} (test, red)"
+        "Images of one object are in several of the splits that were given, which makes the measured accuracy too "
+        f"high. The test figure is also given without them (1):\n  {source} (train, red) = {copy} (test, red)"
     ]
     assert [path.name for path, touched in zip(paths(data, "test"), data.touched("test"), strict=True) if touched] == [
         "again.jpg"

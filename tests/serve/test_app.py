@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from contract import Manifest, preprocess
+from evaluation.predict.config import PredictConfig
+from evaluation.predict.predict import predict
 from runtime import load_model
-from runtime.config import PredictConfig
-from runtime.predict import predict
 from tests.commands import RunningServer
 from tests.pictures import TINTS, draw, encode
 
@@ -181,7 +181,7 @@ def test_annotate_gives_the_picture_that_the_command_line_draws(
     client: httpx.Client, bundle: Path, red_jpeg: bytes, tmp_path: Path
 ) -> None:
     (tmp_path / "red.jpg").write_bytes(red_jpeg)
-    predict(PredictConfig(bundle=bundle, image=tmp_path / "red.jpg", out=tmp_path / "result.jpg"))
+    predict(PredictConfig(bundle=bundle, image=(str(tmp_path / "red.jpg"),), out=tmp_path / "result.jpg"))
     drawn = client.post("/annotate", content=red_jpeg)
     assert drawn.headers["Content-Type"] == "image/jpeg"
     assert drawn.content == (tmp_path / "result.jpg").read_bytes()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from contract import UserError
 from export.config import ExportConfig
@@ -24,7 +26,6 @@ from training.learning import checkpoint
 from training.learning.checkpoint import load_best
 from training.learning.engine import DivergedError, train_one_epoch
 from training.learning.fit import best_epoch
-from training.lock import hold_run
 from training.train import train
 
 
@@ -37,6 +38,16 @@ def arguments(config: TrainConfig, *more: str) -> list[str]:
     """The command line that makes `config`."""
     options = f"--run {config.run} --arch resnet18 --weights none --size 32 --epochs {config.epochs} --batch 8"
     return ["training", "--data", str(config.data), "--runs", str(config.runs), *options.split(), *more]
+
+
+def quoted(path: Path) -> str:
+    """How a shell takes it, for a regular expression."""
+    return re.escape(shlex.quote(str(path)))
+
+
+def held_by_another(folder: Path) -> FileLock:
+    """The lock of a run, as another process holds it."""
+    return FileLock(folder.parent / f".{folder.name}.lock")
 
 
 def last_weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -65,7 +76,7 @@ def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:
     names = {path.relative_to(run_folder).as_posix() for path in run_folder.rglob("*") if path.is_file()}
     assert names - {name for name in names if name.startswith("bundle")} == {
         "accuracy.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
-        "loss.png", "metrics.jsonl", "report.html", "results.json", "split.csv", "validation.npz",
+        "data.html", "loss.png", "metrics.jsonl", "report.html", "results.json", "split.csv", "validation.npz",
     }  # fmt: skip
 
 
@@ -97,7 +108,8 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(
-            KeyboardInterrupt, match=r"1 of 3 epochs are saved; continue with: make train DATA=.+ RUN=r .*RESUME=1"
+            KeyboardInterrupt,
+            match=rf"1 of 3 epochs are saved; continue with: make train DATA={quoted(config.data)} RUN=r .*RESUME=1",
         ):
             train(config)
     train(replace(config, resume=True))
@@ -115,13 +127,16 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     )
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("epoch   1"):
+        if line.startswith("epoch   2"):
             process.send_signal(signal.SIGINT)
             break
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.startswith("stopped. ")
-    assert re.search(r"epochs are saved; continue with: make train DATA=.+ RUN=r ARCH=resnet18 .*EPOCHS=50", errors)
+    assert re.search(
+        rf"epochs are saved; continue with: make train DATA={quoted(config.data)} RUN=r ARCH=resnet18 .*EPOCHS=50",
+        errors,
+    )
     assert len(errors.splitlines()) == 1
 
 
@@ -154,7 +169,10 @@ def test_two_commands_do_not_work_on_one_run_at_once(config: TrainConfig, run_fo
         (config.folder, lambda: train(replace(config, overwrite=True))),
         (finished, lambda: export(ExportConfig(run="tiny", runs=tmp_path))),
     ):
-        with hold_run(folder), pytest.raises(CheckpointError, match="is in use by another training or export; wait"):
+        with (
+            held_by_another(folder),
+            pytest.raises(CheckpointError, match="is in use by another training or export; wait"),
+        ):
             command()
     assert list(tmp_path.glob("*/bundle")) == []
 

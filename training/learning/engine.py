@@ -67,9 +67,11 @@ def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:
     step.optimizer.zero_grad()
 
 
-def _check_finite(loss: float) -> None:
-    if not np.isfinite(loss):
-        raise DivergedError(f"training diverged: the loss is {loss}; lower LR, or train with ARGS='--precision fp32'")
+def _check_finite(value: float) -> None:
+    if not np.isfinite(value):
+        raise DivergedError(
+            f"training diverged: the model's answers are {value}; lower LR, or train with ARGS='--precision fp32'"
+        )
 
 
 @torch.inference_mode()
@@ -83,4 +85,6 @@ def evaluate(
         with autocast(device, precision):
             logits.append(model(images_nhwc.to(device)).float().cpu().numpy())
         targets.append(batch_targets.numpy())
-    return Answers(logits=np.concatenate(logits), targets=np.concatenate(targets))
+    answers = Answers(logits=np.concatenate(logits), targets=np.concatenate(targets))
+    _check_finite(float(answers.logits.sum()))
+    return answers

@@ -55,7 +55,7 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
     device = pick_device(config.device)
     model = Classifier(config.arch, len(data.classes), config.image_spec)
     if fresh:
-        load_weights(model, config.weights, config.arch)
+        load_weights(model, config.weights, config.arch, data.labels)
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
     if config.freeze:
         freeze_backbone(model)

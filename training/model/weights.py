@@ -1,6 +1,8 @@
 """Pretrained weights in, a classifier that starts from them out. Nothing is ever unpickled as code."""
 
 import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
@@ -15,13 +17,25 @@ from contract.manifest import sha256_of
 from training.model.network import Classifier
 
 SHOWN = 3
+WRAPPERS = {"module", "backbone", "model", "net", "resnet", "_orig_mod"}
+HEADS = {"fc", "classifier", "head"}
+# In torch's words, where a file has more in it than tensors and plain values.
+HOLDS_CODE = ("Unsupported global", "Unsupported class", "was not an allowed global")
 
 
 class WeightsError(UserError):
     """Weights that can't be had, can't be read, or belong to another network."""
 
 
-def load_weights(model: Classifier, source: str, arch: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Tensors by name, and the labels of the classes that the last layer knows, where the file tells them."""
+
+    tensors: dict[str, Tensor]
+    labels: list[str] | None = None
+
+
+def load_weights(model: Classifier, source: str, arch: str, labels: Sequence[str]) -> None:
     """Start `model` from `source`: "imagenet", "none", or a .pth or .safetensors file.
 
     The backbone must match to the last tensor; the head is taken if it has the same classes, else left fresh.
@@ -29,8 +43,9 @@ def load_weights(model: Classifier, source: str, arch: str) -> None:
     """
     if source == "none":
         return
-    state = download(imagenet_url(arch)) if source == "imagenet" else read_weights(Path(source))
-    _fill(model, state, source, arch)
+    weights = Weights(tensors=download(imagenet_url(arch))) if source == "imagenet" else read_weights(Path(source))
+    keep_head = weights.labels is None or weights.labels == list(labels)
+    _fill(model, weights.tensors, source, arch, keep_head=keep_head)
 
 
 def imagenet_url(arch: str) -> str:
@@ -70,7 +85,7 @@ def _check_cached(cached: Path) -> None:
         )
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> Weights:
     """The tensors in a .pth or .safetensors file. Raises `WeightsError`."""
     if not path.is_file():
         raise WeightsError(
@@ -78,43 +93,70 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         )
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return Weights(tensors=load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        if any(sign in str(error) for sign in HOLDS_CODE):
+            raise WeightsError(
+                f"{path} holds a whole model or other Python objects, and reading those would run code from the file; "
+                "save the weights alone: torch.save(model.state_dict(), 'weights.pth')"
+            ) from error
         raise WeightsError(
             f"{path} is not a complete weights file ({_first_line(error)}); "
             "download it again, or save it as .safetensors"
         ) from error
-    return _unwrap(content, path)
+    return Weights(tensors=_unwrap(content, path), labels=_labels(content))
 
 
 def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     """A state dict, bare or under the names training programs file it under."""
-    for key in ("model", "state_dict"):
+    for key in ("model", "state_dict", "model_state_dict", "model_state", "net", "weights"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} has no weights; expected a model's state_dict")
+        found = f": {', '.join(str(key) for key in list(content)[:SHOWN])}, …" if isinstance(content, dict) else ""
+        raise WeightsError(f"{path} has no weights; expected a model's state_dict{found and ', found ' + found[2:]}")
     return content
 
 
-def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str) -> None:
-    state = {name.removeprefix("module.").removeprefix("backbone."): tensor for name, tensor in state.items()}
+def _labels(content: object) -> list[str] | None:
+    """The classes in a checkpoint of this program, None in any other."""
+    classes = content.get("classes") if isinstance(content, dict) else None
+    return [str(label) for label, _ in classes] if isinstance(classes, list) else None
+
+
+def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str, *, keep_head: bool) -> None:
+    state = {_without_wrappers(name): tensor for name, tensor in state.items()}
     own = model.backbone.state_dict()
-    wrong = [name for name, tensor in own.items() if not _is_head(name) and not _fits(state, name, tensor)]
-    foreign = sorted(set(state) - set(own))
+    wrong = [name for name, tensor in own.items() if not _may_be_fresh(name) and not _fits(state, name, tensor)]
+    foreign = sorted(name for name in set(state) - set(own) if not _is_head(name))
     if wrong or foreign:
         listed = ", ".join((wrong + foreign)[:SHOWN])
         raise WeightsError(
             f"{source} does not fit {arch}: {len(wrong)} tensors are missing or have another shape and "
             f"{len(foreign)} are unknown ({listed}, …); set ARCH to the architecture that it was saved from"
         )
-    taken = {name: state[name] if _fits(state, name, tensor) else tensor for name, tensor in own.items()}
+    taken = {
+        name: state[name] if _fits(state, name, tensor) and (keep_head or not _is_head(name)) else tensor
+        for name, tensor in own.items()
+    }
     model.backbone.load_state_dict(taken)
 
 
+def _without_wrappers(name: str) -> str:
+    """The name in a bare ResNet: programs nest it in other modules, `DataParallel` and `torch.compile` among them."""
+    while (head := name.partition(".")[0]) in WRAPPERS:
+        name = name.removeprefix(f"{head}.")
+    return name
+
+
+def _may_be_fresh(name: str) -> bool:
+    """Heads are often others, and files from before PyTorch 0.4.1 do not count batches."""
+    return _is_head(name) or name.endswith("num_batches_tracked")
+
+
 def _is_head(name: str) -> bool:
-    return name.startswith("fc.")
+    return name.partition(".")[0] in HEADS
 
 
 def _fits(state: dict[str, Tensor], name: str, tensor: Tensor) -> bool:

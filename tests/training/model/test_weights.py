@@ -15,9 +15,10 @@ from torchvision.models import get_model
 from contract import ImageSpec
 from training.model import weights
 from training.model.network import Classifier
-from training.model.weights import WeightsError, imagenet_url, load_weights
+from training.model.weights import WeightsError, imagenet_url
 
 SPEC = ImageSpec(size=32, resize=33)
+LABELS = ["blue", "grün", "red"]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,11 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "hub" / "checkpoints"
 
 
+def start(model: Classifier, source: str, arch: str) -> None:
+    """Load weights into a model of three classes."""
+    weights.load_weights(model, source, arch, LABELS)
+
+
 def same_backbone(model: Classifier, state: dict[str, torch.Tensor]) -> bool:
     own = model.backbone.state_dict()
     return all(torch.equal(own[name], state[name]) for name in own if not name.startswith("fc."))
@@ -68,18 +74,18 @@ def test_imagenet_is_downloaded_once_and_checked(
     name = next(path.name for path in hub[1].iterdir() if "00000000" not in path.name)
     monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/{name}")
     model = Classifier("resnet18", 3, SPEC)
-    load_weights(model, "imagenet", "resnet18")
+    start(model, "imagenet", "resnet18")
     assert same_backbone(model, imagenet)
     assert (hub_cache / name).is_file()
     (hub[1] / name).rename(hub[1] / "gone")
-    load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+    start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     (hub[1] / "gone").rename(hub[1] / name)
 
 
 def test_a_damaged_download_is_refused(hub: tuple[str, Path], hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/resnet18-00000000.pth")
     with pytest.raises(WeightsError, match=r"resnet18-00000000.pth are damaged \(invalid hash value"):
-        load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+        start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     assert not list(hub_cache.iterdir())
 
 
@@ -91,14 +97,14 @@ def test_a_wrong_file_in_the_cache_is_refused(
     hub_cache.mkdir(parents=True)
     torch.save(imagenet, hub_cache / "resnet18-f37072fd.pth")
     with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth is not the expected file"):
-        load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+        start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/resnet18-5c106cde.pth", "http://no-such-host.invalid/x.pth"])
 def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "imagenet_url", lambda _: url)
     with pytest.raises(WeightsError) as caught:
-        load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+        start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     message, name = str(caught.value), url.rsplit("/", 1)[-1]
     assert f"save it as {hub_cache / name}" in message
     assert message.endswith("WEIGHTS=none")
@@ -107,27 +113,65 @@ def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypat
 def test_a_missing_file_on_the_hub_says_what_to_do(hub: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/absent-12345678.pth")
     with pytest.raises(WeightsError, match="404"):
-        load_weights(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
+        start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
 
 
 def test_a_head_with_the_same_classes_is_taken(tmp_path: Path) -> None:
     source = Classifier("resnet18", 3, SPEC)
     save_file(dict(source.state_dict()), tmp_path / "ours.safetensors")
     model = Classifier("resnet18", 3, SPEC)
-    load_weights(model, str(tmp_path / "ours.safetensors"), "resnet18")
+    start(model, str(tmp_path / "ours.safetensors"), "resnet18")
     assert torch.equal(model.backbone.fc.weight, source.backbone.fc.weight)
 
 
-@pytest.mark.parametrize("key", [None, "model", "state_dict"])
+@pytest.mark.parametrize("key", [None, "model", "state_dict", "model_state_dict"])
 def test_a_pth_file_keeps_a_fresh_head_for_other_classes(
     key: str | None, imagenet: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     torch.save({key: imagenet, "epoch": 3} if key else imagenet, tmp_path / "w.pth")
     model = Classifier("resnet18", 3, SPEC)
     fresh = model.backbone.fc.weight.clone()
-    load_weights(model, str(tmp_path / "w.pth"), "resnet18")
+    start(model, str(tmp_path / "w.pth"), "resnet18")
     assert same_backbone(model, imagenet)
     assert torch.equal(model.backbone.fc.weight, fresh)
+
+
+@pytest.mark.parametrize(("labels", "taken"), [(LABELS, True), (["blue", "grün", "pink"], False)])
+def test_the_head_of_a_checkpoint_is_taken_for_the_same_classes_only(
+    labels: list[str], taken: bool, tmp_path: Path
+) -> None:
+    source, model = Classifier("resnet18", 3, SPEC), Classifier("resnet18", 3, SPEC)
+    torch.save({"classes": [[label, label] for label in labels], "model": source.state_dict()}, tmp_path / "best.pt")
+    start(model, str(tmp_path / "best.pt"), "resnet18")
+    assert torch.equal(model.backbone.fc.weight, source.backbone.fc.weight) == taken
+    assert same_backbone(model, source.backbone.state_dict())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.module.", "model.backbone."])
+def test_weights_of_wrapped_networks_are_taken(prefix: str, imagenet: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save({prefix + name: tensor for name, tensor in imagenet.items()}, tmp_path / "w.pth")
+    model = Classifier("resnet18", 3, SPEC)
+    start(model, str(tmp_path / "w.pth"), "resnet18")
+    assert same_backbone(model, imagenet)
+
+
+def test_old_files_and_other_heads_are_taken(imagenet: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    state = {name: tensor for name, tensor in imagenet.items() if "num_batches" not in name and "fc." not in name}
+    heads = {"fc.0.weight": torch.ones(9, 512), "fc.3.bias": torch.ones(4), "classifier.weight": torch.ones(2)}
+    torch.save({**state, **heads}, tmp_path / "w.pth")
+    model = Classifier("resnet18", 3, SPEC)
+    start(model, str(tmp_path / "w.pth"), "resnet18")
+    assert torch.equal(model.backbone.conv1.weight, imagenet["conv1.weight"])
+
+
+def test_a_pickled_model_says_what_to_save(tmp_path: Path) -> None:
+    torch.save(get_model("resnet18", weights=None), tmp_path / "whole.pth")
+    with pytest.raises(WeightsError) as caught:
+        start(Classifier("resnet18", 3, SPEC), str(tmp_path / "whole.pth"), "resnet18")
+    assert str(caught.value) == (
+        f"{tmp_path}/whole.pth holds a whole model or other Python objects, and reading those would run code from the "
+        "file; save the weights alone: torch.save(model.state_dict(), 'weights.pth')"
+    )
 
 
 def test_another_network_is_refused(imagenet: dict[str, torch.Tensor], tmp_path: Path) -> None:
@@ -135,7 +179,7 @@ def test_another_network_is_refused(imagenet: dict[str, torch.Tensor], tmp_path:
     with pytest.raises(
         WeightsError, match=r"does not fit resnet50: .*set ARCH to the architecture that it was saved from"
     ):
-        load_weights(Classifier("resnet50", 3, SPEC), str(tmp_path / "w.pth"), "resnet50")
+        start(Classifier("resnet50", 3, SPEC), str(tmp_path / "w.pth"), "resnet50")
 
 
 class Malice:
@@ -148,8 +192,8 @@ class Malice:
 
 def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
     (tmp_path / "evil.pth").write_bytes(pickle.dumps(Malice(tmp_path / "ran"), protocol=2))
-    with pytest.raises(WeightsError, match="not a complete weights file"):
-        load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "evil.pth"), "resnet18")
+    with pytest.raises(WeightsError, match="holds a whole model or other Python objects"):
+        start(Classifier("resnet18", 3, SPEC), str(tmp_path / "evil.pth"), "resnet18")
     assert not (tmp_path / "ran").exists()
 
 
@@ -158,21 +202,21 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
 def test_rubbish_is_refused(name: str, content: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match="not a complete weights file"):
-        load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / name), "resnet18")
+        start(Classifier("resnet18", 3, SPEC), str(tmp_path / name), "resnet18")
 
 
 def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "w.pth")
     with pytest.raises(WeightsError, match="has no weights; expected"):
-        load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
+        start(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not exist; expected WEIGHTS to be imagenet, none, or a"):
-        load_weights(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
+        start(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
 
 
 def test_the_truncated_checkpoint_is_refused(shared_data: Path) -> None:
     path = shared_data / "oddities" / "broken_weights" / "resnet18-f37072fd.pth"
     with pytest.raises(WeightsError, match="not a complete weights file"):
-        load_weights(Classifier("resnet18", 3, SPEC), str(path), "resnet18")
+        start(Classifier("resnet18", 3, SPEC), str(path), "resnet18")

@@ -1,12 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from contract import ImageSpec, Prediction
 from runtime.annotate import annotate
-from tests.commands import run_module
 from tests.pictures import TINTS, draw
 
 SPEC = ImageSpec(size=32, resize=33)
@@ -23,40 +20,6 @@ def ink(picture: Image.Image) -> int:
 
 def drawn(name: str) -> Image.Image:
     return annotate(Image.new("RGB", (100, 80), "white"), [prediction(name)], np.ones((2, 2), np.float32), SPEC)
-
-
-def test_predict_names_the_classes_and_writes_the_picture(bundle: Path, red_jpeg: bytes, tmp_path: Path) -> None:
-    (tmp_path / "leaf (1).jpg").write_bytes(red_jpeg)
-    out = tmp_path / "prediction_result.jpg"
-    result = run_module(
-        "runtime", "--bundle", str(bundle), "--image", str(tmp_path / "leaf (1).jpg"), "--out", str(out), "--top-k", "2"
-    )
-    assert result.returncode == 0, result.stderr
-    first, second, written, hint = result.stdout.splitlines()
-    assert first.split()[1:] == ["red", "红色"]
-    assert float(first.split()[0]) > float(second.split()[0])
-    assert written == f"wrote {out}"
-    assert hint == "the heat map is coarse, 1 x 1 cells; for a finer one, train with a larger SIZE"
-    with Image.open(out) as picture:
-        assert picture.format == "JPEG"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP or BMP"),
-        (b"\xff\xd8\xff", "the image is damaged or truncated; expected a complete file"),
-    ],
-)
-def test_predict_refuses_a_bad_picture_in_one_line(bundle: Path, content: bytes, message: str, tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(content)
-    result = run_module("runtime", "--bundle", str(bundle), "--image", str(tmp_path / "a.jpg"))
-    assert (result.returncode, result.stderr) == (1, f"error: {tmp_path / 'a.jpg'}: {message}\n")
-
-
-def test_predict_says_which_file_is_missing(bundle: Path) -> None:
-    result = run_module("runtime", "--bundle", str(bundle), "--image", "nowhere.jpg")
-    assert (result.returncode, result.stderr) == (1, "error: nowhere.jpg: No such file or directory\n")
 
 
 def test_annotate_draws_chinese_characters_apart() -> None:

@@ -1,0 +1,81 @@
+"""A data set in, what there is to show of it out: sizes, kinds of pixels, imbalance, and images that need a look."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dataset.data_set import DataSet
+from dataset.split_file import Example
+
+# From here on, accuracy hides the smaller classes (and the best epoch is chosen by macro-F1).
+IMBALANCED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """An image for the page: where it is, its class and its split."""
+
+    example: Example
+    label: str
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What the page shows. Each of the lists of images is one object, or one file under several labels."""
+
+    sizes: str
+    kinds: list[tuple[str, int]]
+    imbalance: str
+    clusters: list[list[Shown]]
+    crossing: list[list[Shown]]
+    mislabelled: list[list[Shown]]
+
+
+def find(data: DataSet) -> Findings:
+    """Everything that needs no model."""
+    shown = {
+        example.path: Shown(example=example, label=data.labels[example.target], split=split)
+        for split, examples in data.splits.items()
+        for example in examples
+    }
+    clusters = [[shown[example.path] for example in cluster] for cluster in data.clusters]
+    return Findings(
+        sizes=_sizes(data),
+        kinds=Counter(picture.mode for picture in data.pictures.values()).most_common(),
+        imbalance=_imbalance(data),
+        clusters=clusters,
+        crossing=[cluster for cluster in clusters if len({image.split for image in cluster}) > 1],
+        mislabelled=_mislabelled(list(shown.values())),
+    )
+
+
+def _sizes(data: DataSet) -> str:
+    sides = np.array([(picture.width, picture.height) for picture in data.pictures.values()])
+    areas = sides.prod(axis=1)
+    smallest, median, largest = (sides[np.argsort(areas)[place]] for place in (0, len(areas) // 2, -1))
+    return ", ".join(
+        f"{name} {width} x {height}"
+        for name, (width, height) in (("smallest", smallest), ("median", median), ("largest", largest))
+    )
+
+
+def _imbalance(data: DataSet) -> str:
+    totals = Counter({label: sum(data.count(split)[label] for split in data.splits) for label in data.labels})
+    (most, most_images), (fewest, fewest_images) = totals.most_common()[0], totals.most_common()[-1]
+    if most_images <= IMBALANCED * fewest_images:
+        return ""
+    return (
+        f"{most} has {most_images / fewest_images:.0f} times as many images as {fewest} ({most_images} and "
+        f"{fewest_images}): accuracy hides the small classes, look at macro-F1 and at the recall of each class"
+    )
+
+
+def _mislabelled(images: Sequence[Shown]) -> list[list[Shown]]:
+    """Byte-identical files in several classes."""
+    same: dict[str, list[Shown]] = defaultdict(list)
+    for image in images:
+        same[image.example.sha256].append(image)
+    return [found for found in same.values() if len({image.label for image in found}) > 1]
