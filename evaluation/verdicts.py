@@ -75,12 +75,14 @@ def _no_better_than_chance(evidence: Evidence) -> str:
 
 
 def _reasons(evidence: Evidence) -> list[str]:
+    """Of the training only if the interval reaches down to the constant answer; else only images are missing."""
     reasons = []
-    if evidence.random_weights:
+    below = evidence.scores["accuracy_interval"][0] <= evidence.scores["majority"]
+    if below and evidence.random_weights:
         reasons.append("training began with random weights, which need many more images than ImageNet's")
         if evidence.steps is not None and evidence.steps < FEW_STEPS:
             reasons.append(f"{evidence.steps} steps are few, expected are {FEW_STEPS} or more")
-    if is_still_improving(evidence.validation_losses, evidence.best_epoch):
+    if below and is_still_improving(evidence.validation_losses, evidence.best_epoch):
         reasons.append("the model was still improving when training ended")
     if _is_wide(evidence.scores):
         reasons.append("the images are too few to show it")
@@ -145,7 +147,7 @@ def _never_measured(evidence: Evidence) -> str:
 def _still_improving(evidence: Evidence) -> str:
     if not is_still_improving(evidence.validation_losses, evidence.best_epoch):
         return ""
-    if evidence.scores["accuracy_interval"][0] > GOOD_ENOUGH:
+    if evidence.scores["accuracy"] == 1 or evidence.scores["accuracy_interval"][0] > GOOD_ENOUGH:
         return ""
     return (
         "The model was still improving: the last epoch was the best, and the validation loss was still falling. "

@@ -9,9 +9,12 @@ MOST_NAMED = 5
 def describe_accuracy(scores: Mapping[str, Any]) -> list[str]:
     """A split's figures (`Scores.as_dict`) in two lines: accuracy beside chance, and the means over classes.
 
+    What stands in brackets behind a figure is its 95 % confidence interval.
     Figures of an older program, which lack some of these, give what they have.
     """
-    line = f"accuracy {_figure(scores, 'accuracy')} on {scores['images']} images"
+    low, high = scores["accuracy_interval"]
+    confidence = f"95 % confidence interval {low:.3f} to {high:.3f}"
+    line = f"accuracy {scores['accuracy']:.3f} on {scores['images']} images ({confidence})"
     if "majority" in scores:
         line += f"; always answering {scores['majority_label']}: {scores['majority']:.3f}"
         if not scores["better_than_chance"]:

@@ -56,6 +56,12 @@ def test_likely_reasons_are_given(change: dict[str, Any], reason: str) -> None:
     assert reason not in said(weak, "Not shown")
 
 
+def test_a_good_model_on_few_images_lacks_only_images() -> None:
+    few = replace(GOOD, scores=scores(6, 6), random_weights=True, validation_losses=[1.0, 0.5], best_epoch=2)
+    assert said(few, "Not shown").endswith("Likely reasons: the images are too few to show it.")
+    assert not said(few, "The model was still improving")
+
+
 def test_few_steps_are_no_reason_with_learned_weights() -> None:
     assert "steps" not in said(replace(GOOD, scores=scores(104, 200), steps=60), "Not shown")
 

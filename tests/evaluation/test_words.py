@@ -4,7 +4,9 @@ from tests.evaluation.test_verdicts import scores
 
 def test_accuracy_stands_beside_chance() -> None:
     first, second = describe_accuracy(scores(190, 200))
-    assert first == "accuracy 0.950 (0.910 to 0.973) on 200 images; always answering ill: 0.500"
+    assert (
+        first == "accuracy 0.950 on 200 images (95 % confidence interval 0.910 to 0.973); always answering ill: 0.500"
+    )
     assert second.startswith("macro-F1 0.950 (0.9")
     assert second.endswith("weakest class ill with recall 0.950")
     assert "balanced accuracy 0.950 (0.910 to 0.973)" in second
@@ -28,7 +30,7 @@ def test_figures_of_an_older_program_give_what_they_have() -> None:
     per_class = [{"label": "a", "images": 25, "recall": 0.8}]
     old = {"accuracy": 0.9, "accuracy_interval": [0.8, 0.95], "images": 50, "macro_f1": 0.85, "per_class": per_class}
     assert describe_accuracy(old) == [
-        "accuracy 0.900 (0.800 to 0.950) on 50 images",
+        "accuracy 0.900 on 50 images (95 % confidence interval 0.800 to 0.950)",
         "macro-F1 0.850, weakest class a with recall 0.800",
     ]
 
