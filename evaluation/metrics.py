@@ -36,8 +36,8 @@ class ClassScore:
 class Scores(Means):
     """A split's figures, with 95 % intervals. `confusion` counts images by [true class][answered class].
 
-    `majority` is the accuracy of always answering `majority_label`. `calibration_error` and its two null values are None
-    below 500 images.
+    `majority` is the accuracy of always answering `majority_label`. `calibration_error` and its two null values are
+    None below 500 images.
     """
 
     images: int
