@@ -38,6 +38,9 @@ def compare_with_chance(answers: Answers, majority: int) -> Chance:
     flips of (model right - constant right) by cluster only use images on which the two differ: with 40 images in two
     classes, one strong model in six was missed.
 
+    The mix of classes is taken as given: of models that are exactly as good as the constant answer, and related to the
+    labels, up to 2 in 100 are called better over images drawn anew, because their mix differs each time.
+
     The constant answer is `majority`, the commonest class of the training images, or the commonest class of these
     images if that scores more: a model whose answers have nothing to do with the labels can't expect to beat the
     better one, even where the split has other shares of the classes than the training images.

@@ -1,7 +1,8 @@
-"""A run's figures in, `report.html` and its pictures out: everything a person needs to judge the model."""
+"""Figures in, a page out that can be judged and mailed alone: of a training run, or of one set of images."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,32 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
+from evaluation.curves import CoveragePoint
+from evaluation.metrics import top_confusions
 from evaluation.plots import plot_confusion, plot_curves
+from evaluation.thresholds import OperatingPoint
+from evaluation.words import p_value
 
 REPORT_FILE = "report.html"
-TEMPLATE = "report.html.j2"
+CONFUSION_FILE = "confusion_matrix.png"
+MOST_CONFUSIONS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitPage:
+    """What a page about one set of images shows; `scores` is `Scores.as_dict`, `pictures` are PNG files by title."""
+
+    title: str
+    split: str
+    scores: Mapping[str, Any]
+    temperature: float
+    classes: Sequence[ClassLabel]
+    facts: Sequence[str] = ()
+    verdicts: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    operating_point: OperatingPoint | None = None
+    unsure: CoveragePoint | None = None
 
 
 def write_report(
@@ -26,33 +49,78 @@ def write_report(
     split = "test" if results["test"] else "validation"
     for quantity in ("accuracy", "loss"):
         plot_curves(history, quantity, results["epoch"], folder / f"{quantity}.png")
-    names = [entry.label for entry in classes]
-    plot_confusion(
-        results[split]["confusion"], names, f"Confusion matrix of the {split} images", folder / "confusion_matrix.png"
-    )
-    page = (
-        _environment()
-        .get_template(TEMPLATE)
-        .render(
-            results=results,
-            split=split,
-            scores=results[split],
-            display_names={entry.label: entry.display_name for entry in classes},
-            config=config,
-            pictures={name: _embedded(folder / f"{name}.png") for name in ("accuracy", "loss", "confusion_matrix")},
-        )
+    draw_confusion(results[split], classes, split, folder / CONFUSION_FILE)
+    page = render(
+        "report.html.j2",
+        results=results,
+        split=split,
+        scores=results[split],
+        rows=_rows(results),
+        confusions=_confusions(results[split], classes),
+        display_names=_display_names(classes),
+        config=config,
+        pictures={name: embedded(folder / f"{name}.png") for name in ("accuracy", "loss", "confusion_matrix")},
     )
     write_text_atomically(folder / REPORT_FILE, page)
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+def write_split_report(page: SplitPage, path: Path) -> None:
+    """Write the page about one set of images, with its pictures inside."""
+    text = render(
+        "split.html.j2",
+        page=page,
+        confusions=_confusions(page.scores, page.classes),
+        display_names=_display_names(page.classes),
+        pictures={title: embedded(picture) for title, picture in page.pictures.items()},
     )
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-    return environment
+    write_text_atomically(path, text)
 
 
-def _embedded(path: Path) -> str:
-    """A picture as a data URL: the report can be mailed as one file."""
+def draw_confusion(scores: Mapping[str, Any], classes: Sequence[ClassLabel], split: str, path: Path) -> None:
+    """The confusion matrix of a split as a PNG."""
+    names = [entry.label for entry in classes]
+    plot_confusion(scores["confusion"], names, f"Confusion matrix of the {split} images", path)
+
+
+def render(template: str, **context: object) -> str:
+    """A template of this folder as text, with everything escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters.update(percent=_percent, figure=_figure, p_value=p_value)
+    return environment.get_template(template).render(**context)
+
+
+def embedded(path: Path) -> str:
+    """A picture as a data URL: the page can be mailed as one file."""
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _rows(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The splits that were measured, by the name that is shown."""
+    names = {
+        "test": "test",
+        "test_untouched": "test, without objects that are in another split too",
+        "validation": "validation",
+        "training": "training (not augmented)",
+    }
+    return {shown: results[name] for name, shown in names.items() if results.get(name)}
+
+
+def _confusions(scores: Mapping[str, Any], classes: Sequence[ClassLabel]) -> list[Any]:
+    return list(top_confusions(scores["confusion"], [entry.label for entry in classes], MOST_CONFUSIONS))
+
+
+def _display_names(classes: Sequence[ClassLabel]) -> dict[str, str]:
+    return {entry.label: entry.display_name for entry in classes}
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _figure(row: Mapping[str, Any] | object, name: str, interval: str = "") -> str:
+    """A figure with its interval in brackets."""
+    values = row if isinstance(row, Mapping) else vars(row)
+    low, high = values[interval or f"{name}_interval"]
+    return f"{values[name]:.3f} ({low:.3f} to {high:.3f})"

@@ -13,6 +13,7 @@ from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
 from evaluation.check.shortcuts import Shortcut
 from evaluation.metrics import score
+from evaluation.verdicts import Evidence, judge
 from training.learning import checkpoint
 from training.learning.fit import Record
 from training.learning.trainer import Trainer
@@ -38,7 +39,7 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
     )
     temperature = fit_temperature(validation)
     training = trainer.answers(_sample(data.splits["train"]))
-    results = {
+    results: dict[str, Any] = {
         "epoch": best.epoch,
         "temperature": temperature,
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
@@ -55,6 +56,7 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "seconds": sum(record["seconds"] for record in history),
         "files": hash_files(folder),
     }
+    results["verdicts"] = judge(_evidence(trainer, results, history))
     write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -62,6 +64,21 @@ def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, 
     """All figures, beside those of always answering the commonest class of the training images."""
     counts = list(trainer.data.count("train").values())
     return score(answers, trainer.data.labels, temperature, majority=counts.index(max(counts))).as_dict()
+
+
+def _evidence(trainer: Trainer, results: dict[str, Any], history: list[Record]) -> Evidence:
+    split = "test" if results["test"] else "validation"
+    return Evidence(
+        split=split,
+        scores=results[split],
+        training=results["training"],
+        validation=results["validation"],
+        steps=len(history) * len(trainer.batches),
+        random_weights=trainer.config.weights == "none",
+        best_epoch=results["epoch"],
+        validation_losses=[record["val_loss"] for record in history],
+        looks=results["test_looks"],
+    )
 
 
 def _sample(examples: list[Example]) -> list[Example]:

@@ -1,11 +1,11 @@
 """The first and the last screen of a training run."""
 
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from evaluation.report import REPORT_FILE
+from evaluation.words import describe_accuracy
 from training.learning.trainer import Trainer
 from training.run_files import read_config, read_results
 
@@ -26,17 +26,9 @@ def print_summary(folder: Path) -> None:
     console.print(f"Trained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
     for split in ("validation", "test"):
         if results[split]:
-            console.print(f"  {split:10}  {describe_accuracy(results[split])}")
+            first, second = describe_accuracy(results[split])
+            console.print(f"  {split:10}  {first}\n{'':14}{second}")
+    for sentence in results.get("verdicts", []):
+        console.print(f"  note: {sentence}")
     console.print(f"  report      {folder / REPORT_FILE}")
     console.print(f"Next: make export RUN={folder.name}")
-
-
-def describe_accuracy(scores: dict[str, Any]) -> str:
-    """Accuracy in one line, with its interval and the weakest class."""
-    low, high = scores["accuracy_interval"]
-    confidence = f"95 % confidence interval {low:.3f} to {high:.3f}"
-    line = f"accuracy {scores['accuracy']:.3f} on {scores['images']} images ({confidence})"
-    weakest = min(scores["per_class"], key=lambda row: float(row["recall"]))
-    if weakest["recall"] < 1:
-        line += f", weakest class {weakest['label']} with recall {weakest['recall']:.3f}"
-    return line
