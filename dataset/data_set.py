@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from contract import ClassLabel
+from dataset.clusters import find_clusters
 from dataset.config import DataOptions
 from dataset.errors import DataError
 from dataset.pictures.cache import Picture
-from dataset.pictures.duplicates import near_duplicates, signatures, unite
 from dataset.pictures.inspection import inspect_images, refuse_unreadable
 from dataset.reading.entries import SPLITS, Entry
 from dataset.reading.sources import read_source
@@ -88,21 +86,6 @@ def load_data(options: DataOptions) -> DataSet:
         clusters=_several(examples),
         pictures=inspection.pictures,
     )
-
-
-def find_clusters(entries: Sequence[Entry], pictures: dict[Path, Picture], threshold: float) -> list[int]:
-    """The cluster of each entry: what shares a group, is byte-identical, or is a near-duplicate, belongs together.
-
-    The order of the files and their names make no difference: near-duplicates are sought in the order of the hashes.
-    """
-    hashes = [pictures[entry.path].sha256 for entry in entries]
-    thumbnails = {picture.sha256: picture.thumbnail for picture in pictures.values()}
-    ordered = sorted(set(hashes))
-    similar = dict.fromkeys(ordered, "")
-    if threshold < 1 and ordered:
-        found = near_duplicates(signatures(np.stack([thumbnails[key] for key in ordered])), threshold)
-        similar = {key: ordered[cluster] for key, cluster in zip(ordered, found, strict=True)}
-    return unite([similar[key] or key for key in hashes], [entry.group for entry in entries])
 
 
 def _split(

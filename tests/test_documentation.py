@@ -19,6 +19,7 @@ from contract.console import INTERRUPTED
 from contract.errors import UserError
 from contract.request_error import IMAGE_STATUS
 from evaluation.check.config import CheckConfig
+from evaluation.measure.config import MeasureConfig
 from evaluation.predict.config import PredictConfig
 from export.archive import ArchiveConfig
 from export.config import ExportConfig
@@ -50,6 +51,7 @@ PROGRAMS: dict[str, type] = {
     "serve": ServeConfig,
     "evaluation.predict": PredictConfig,
     "evaluation.check": CheckConfig,
+    "evaluation.measure": MeasureConfig,
     "handlers.launcher": Start,
     "benchmarks": BenchConfig,
     "benchmarks.compare": CompareConfig,

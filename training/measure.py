@@ -12,7 +12,9 @@ from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
 from evaluation.check.shortcuts import Shortcut
+from evaluation.curves import risk_coverage
 from evaluation.metrics import score
+from evaluation.thresholds import unsure_below
 from evaluation.verdicts import Evidence, judge
 from training.learning import checkpoint
 from training.learning.fit import Record
@@ -43,7 +45,7 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "epoch": best.epoch,
         "temperature": temperature,
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
-        "validation": _score(trainer, validation, temperature),
+        "validation": {**_score(trainer, validation, temperature), "unsure_below": _propose(validation, temperature)},
         "training": _score(trainer, training, temperature),
         **_test(trainer, temperature),
         "images": {split: data.count(split) for split in data.splits},
@@ -64,6 +66,12 @@ def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, 
     """All figures, beside those of always answering the commonest class of the training images."""
     counts = list(trainer.data.count("train").values())
     return score(answers, trainer.data.labels, temperature, majority=counts.index(max(counts))).as_dict()
+
+
+def _propose(validation: Answers, temperature: float) -> float | None:
+    """Below which probability an answer is better shown to a person, as far as validation tells."""
+    proposed = unsure_below(risk_coverage(validation, temperature))
+    return proposed.threshold if proposed else None
 
 
 def _evidence(trainer: Trainer, results: dict[str, Any], history: list[Record]) -> Evidence:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from rich import get_console
 from rich.progress import track
 
 from contract import ImageError, decode_image, upright_size
@@ -38,7 +39,11 @@ def inspect_images(paths: list[Path]) -> Inspection:
         results = pool.map(lambda path: _inspect(path, cache), paths)
         new: list[Picture] = []
         for path, (result, is_new) in track(
-            zip(paths, results, strict=True), "Checking images", total=len(paths), transient=True
+            zip(paths, results, strict=True),
+            "Checking images",
+            total=len(paths),
+            transient=True,
+            disable=not get_console().is_terminal,
         ):
             if isinstance(result, str):
                 found.unreadable[path] = result

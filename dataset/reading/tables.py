@@ -31,9 +31,9 @@ SYNONYMS = {
     ),
     "label": ("labels", "class", "classname", "category", "species", "disease", "标签", "类别"),
     "split": ("set", "subset", "partition", "划分"),
-    "group": ("object", "groupid", "组"),
+    "group": ("object", "groupid", "cluster", "组"),  # "cluster" is what our own split.csv has
 }
-OURS = {"sha256", "cluster"}
+OURS = {"sha256"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ def _columns(table: Table, header: Sequence[str]) -> list[str | None] | None:
             )
         if places:
             found[column] = places[0]
-            if not exact:
+            if not exact and names[places[0]] != "cluster":
                 table.notes.append(f"the column {header[places[0]]} of {table.path.name} was read as the {column}")
     if not {"path", "label"} <= set(found):
         return None

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from rich import get_console
 from rich.progress import Progress
 
 from contract import UsageError, UserError
@@ -56,7 +57,7 @@ def _answer(paths: list[Path], model: Model, config: PredictConfig, unsure_below
     if known:
         print(f"{len(known)} of {len(paths)} pictures were answered before")
     todo = [path for path in paths if path not in known]
-    with journal.writing(known) as writer, Progress(transient=True) as progress:
+    with journal.writing(known) as writer, Progress(transient=True, disable=not get_console().is_terminal) as progress:
         task = progress.add_task("Classifying", total=len(paths), completed=len(known))
         for answer in answer_images(todo, model, top_k=config.top_k, unsure_below=unsure_below):
             writer.add(answer)

@@ -111,7 +111,7 @@ def test_a_second_command_ends_at_once(config: TrainConfig) -> None:
 
 
 def test_sigterm_ends_like_ctrl_c_and_the_run_goes_on(config: TrainConfig) -> None:
-    long = replace(config, epochs=30)
+    long = replace(config, epochs=12)
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments(long)],
         cwd=REPOSITORY,

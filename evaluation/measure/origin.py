@@ -1,0 +1,38 @@
+"""What is known of a bundle's training, where it still lies in its run's folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dataset.split_file import Example, read_known_splits
+from evaluation.answers import Answers
+
+SPLIT_FILE = "split.csv"
+VALIDATION_FILE = "validation.npz"
+
+
+def trained_on(bundle: Path, examples: Sequence[Example]) -> list[str]:
+    """A warning where some of these images were trained on, or chose the epoch."""
+    split_file = bundle.parent / SPLIT_FILE
+    if not split_file.is_file():
+        return []
+    known = read_known_splits(split_file)
+    seen = [known.get(example.sha256) for example in examples]
+    trained, chose = seen.count("train"), seen.count("val")
+    words = [
+        f"{trained} of these {len(examples)} images were trained on, so the figures are too high" if trained else "",
+        f"{chose} of these {len(examples)} images chose the epoch, so the figures are a little too high"
+        if chose
+        else "",
+    ]
+    return [sentence for sentence in words if sentence]
+
+
+def validation_answers(bundle: Path) -> Answers | None:
+    """The answers on the validation images that training recorded, None where they are not there."""
+    path = bundle.parent / VALIDATION_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as recorded:
+        return Answers(logits=recorded["logits"], targets=recorded["targets"])
