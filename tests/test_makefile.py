@@ -37,7 +37,7 @@ def test_a_folder_whose_name_is_no_run_name_asks_for_one(tmp_path: Path) -> None
 def test_predict_asks_for_a_picture() -> None:
     result = make("predict")
     assert result.returncode == 2
-    assert "error: IMAGE is not set; give an image file: make predict IMAGE=leaf.jpg" in result.stderr
+    assert "error: IMAGE is not set; give an image file or a folder: make predict IMAGE=leaf.jpg" in result.stderr
 
 
 def test_a_shells_own_variables_do_not_leak_in(monkeypatch: pytest.MonkeyPatch) -> None:
