@@ -16,6 +16,7 @@ from contract.atomic import write_text_atomically
 from contract.errors import UserError
 from contract.image import ImageSpec
 from contract.labels import ClassLabel
+from contract.text import as_json
 
 FORMAT_VERSION = 2
 # The entries that each format added to the one before; a manifest of an older format lacks those of the newer ones.
@@ -55,8 +56,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest, which turns `folder` into a bundle."""
-        text = json.dumps(asdict(self), ensure_ascii=False, indent=2, default=datetime.isoformat)
-        write_text_atomically(folder / MANIFEST_FILE, text + "\n")
+        write_text_atomically(folder / MANIFEST_FILE, as_json(asdict(self), default=_plain))
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -114,6 +114,12 @@ def _check_shape(values: Any, source: Path, expected: set[str]) -> None:
     if set(values) != expected - later:
         wrong = ", ".join(sorted(set(values) ^ (expected - later)))
         raise ManifestError(f"{source} has missing or unknown entries: {wrong}; export the bundle again")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a manifest can't hold a {type(value).__name__}")
 
 
 def _time(text: str) -> datetime:

@@ -17,6 +17,10 @@ from dataset.split_file import Example
 
 RING = 3  # px of a thumbnail of 32 px: the outer 34 % of its area
 TREES = 300
+# Each node of a tree holds a number for each class: so many numbers at once are about 400 MB.
+MOST_NUMBERS = 50_000_000
+# Nothing can be learned about a class from fewer training images.
+FEWEST_OF_A_CLASS = 4
 # More images than this make the answers no different and take minutes.
 MOST_IMAGES = 5000
 
@@ -46,7 +50,7 @@ def probe_shortcuts(data: DataSet) -> list[Probe]:
         for example, touched in zip(data.splits[split], data.touched(split), strict=True)
         if not touched
     ]
-    if not held_out:
+    if not held_out or len(training) < FEWEST_OF_A_CLASS * len(data.classes):
         return []
     return [_probe(name, describe, data, training, held_out) for name, describe in SHORTCUTS.items()]
 
@@ -66,7 +70,8 @@ def _probe(
     def table(examples: Sequence[Example]) -> Table:
         return np.stack([describe(data.pictures[example.path]) for example in examples])
 
-    trees = ExtraTreesClassifier(TREES, random_state=0, n_jobs=-1)
+    most = MOST_NUMBERS // (2 * len(training) * len(data.classes))
+    trees = ExtraTreesClassifier(max(5, min(TREES, most)), random_state=0, n_jobs=-1)
     trees.fit(table(training), [example.target for example in training])
     return Probe(
         name=name,

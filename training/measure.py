@@ -1,6 +1,5 @@
 """A trained model in, its results out: the best epoch measured in float32, calibrated and tested."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from contract.atomic import write_atomically, write_text_atomically
+from contract.text import as_json
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
@@ -59,7 +59,7 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "files": hash_files(folder),
     }
     results["verdicts"] = judge(_evidence(trainer, results, history))
-    write_text_atomically(folder / RESULTS_FILE, json.dumps(results, ensure_ascii=False, indent=2) + "\n")
+    write_text_atomically(folder / RESULTS_FILE, as_json(results))
 
 
 def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:

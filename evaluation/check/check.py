@@ -12,6 +12,9 @@ from evaluation.check.findings import Findings, find
 from evaluation.check.page import write_page
 from evaluation.check.shortcuts import Shortcut, find_shortcuts, sentences
 
+# The page lists them all.
+MOST_CLASSES = 50
+
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -64,10 +67,12 @@ def print_counts(data: DataSet) -> None:
     table.add_column("images")
     for split in data.splits:
         table.add_column(split, justify="right")
-    for entry in data.classes:
+    for entry in data.classes[:MOST_CLASSES]:
         shown = entry.label if entry.display_name == entry.label else f"{entry.label} ({entry.display_name})"
         table.add_row(shown, *(str(data.count(split)[entry.label]) for split in data.splits))
     console.print(table)
+    if len(data.classes) > MOST_CLASSES:
+        console.print(f"… and {len(data.classes) - MOST_CLASSES} more classes")
     for note in data.notes:
         console.print(f"note: {note}")
     for warning in data.warnings:

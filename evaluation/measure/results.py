@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from contract import Manifest
 from contract.atomic import write_atomically, write_text_atomically
-from contract.text import printable
+from contract.text import as_json, printable
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.curves import CoveragePoint, class_curves, reliability, risk_coverage
@@ -70,7 +69,7 @@ def write_results(
         "operating_point": asdict(operating_point) if operating_point else None,
         **told,
     }
-    write_text_atomically(folder / RESULTS_FILE, json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
+    write_text_atomically(folder / RESULTS_FILE, as_json(figures))
     _write_table(measured, examples, folder / TABLE_FILE)
     page = SplitPage(
         title=title,

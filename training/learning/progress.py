@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
+from rich import get_console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
@@ -51,5 +52,7 @@ def training_progress(total: int, done: int) -> Iterator[Meter]:
         TimeRemainingColumn(),
         TextColumn("left"),
     )
-    with Progress(*columns, transient=True, speed_estimate_period=60) as progress:
+    with Progress(
+        *columns, transient=True, speed_estimate_period=60, disable=not get_console().is_terminal
+    ) as progress:
         yield Meter(progress, total, done)
