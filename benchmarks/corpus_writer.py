@@ -9,6 +9,7 @@ from PIL import Image
 from benchmarks.corpus import Entry, write_index
 from contract import UsageError, decode_image, preprocess
 from contract.golden import read_golden
+from contract.junk import is_junk
 from contract.labels import by_label
 from runtime import Model
 
@@ -45,10 +46,14 @@ def _read_sources(bundle: Path, sources: Path | None) -> list[Image.Image]:
     if sources is None:
         paths = [bundle / golden.file for golden in read_golden(bundle)]
     else:
-        kinds = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
-        paths = sorted(path for path in sources.rglob("*") if path.suffix.lower() in kinds)
+        kinds = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".bmp"}
+        paths = sorted(
+            path
+            for path in sources.rglob("*")
+            if path.suffix.lower() in kinds and not is_junk(path.relative_to(sources))
+        )
     if not paths:
-        raise UsageError(f"{sources} has no images; expected JPEG, PNG, WebP or BMP files")
+        raise UsageError(f"{sources} has no images; expected JPEG, PNG, WebP, HEIC, AVIF or BMP files")
     return [decode_image(path.read_bytes()) for path in paths[:PER_SIZE]]
 
 

@@ -1,7 +1,7 @@
-"""What all stages share: images, labels, graph, golden files, errors and manifest. Needs only NumPy and Pillow."""
+"""What all stages share: images, labels, graph, golden files, errors and manifest. Needs NumPy, Pillow and pi-heif."""
 
 from contract.errors import UsageError, UserError
-from contract.image import ImageError, ImageSpec, decode_image, preprocess, upright_size
+from contract.image import ImageError, ImageSpec, bits_used, decode_image, file_mode, preprocess, upright_size
 from contract.labels import ClassLabel, Prediction, top_k
 from contract.manifest import Manifest, ManifestError
 
@@ -14,7 +14,9 @@ __all__ = [
     "Prediction",
     "UsageError",
     "UserError",
+    "bits_used",
     "decode_image",
+    "file_mode",
     "preprocess",
     "top_k",
     "upright_size",

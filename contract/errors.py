@@ -2,7 +2,7 @@
 
 UserError             exit status 1: the message says what was given, what was expected and what to do
 ├── UsageError        exit status 2: the options contradict each other or are out of range
-├── ImageError        contract/image.py: the bytes are not an image that can be classified
+├── ImageError        contract/image/errors.py: the bytes are not an image that can be classified
 ├── ManifestError     contract/manifest.py: the folder is not a bundle, or its files have changed
 ├── ProviderError     runtime/providers.py: the requested execution provider is not available
 ├── GoldenError       contract/golden.py: the golden files give other logits here than in training

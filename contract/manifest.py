@@ -18,9 +18,10 @@ from contract.image import ImageSpec
 from contract.labels import ClassLabel
 from contract.text import as_json
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 # The entries that each format added to the one before; a manifest of an older format lacks those of the newer ones.
 ADDED = {2: {"exported_at"}}
+ADDED_TO_IMAGE = {3: {"depth"}}
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
 TORCHSCRIPT_FILE = "model.pt"
@@ -110,9 +111,20 @@ def _check_shape(values: Any, source: Path, expected: set[str]) -> None:
             f"{source} has format version {version}; expected 1 to {FORMAT_VERSION}: "
             "export the bundle again, or update this program if a newer one exported it"
         )
-    later = {entry for added_in, entries in ADDED.items() if added_in > version for entry in entries}
-    if set(values) != expected - later:
-        wrong = ", ".join(sorted(set(values) ^ (expected - later)))
+    _check_entries(set(values), expected - _later(ADDED, version), source)
+    if isinstance(values["image"], Mapping) and values["image"]:
+        spec = {entry.name for entry in fields(ImageSpec)}
+        _check_entries(set(values["image"]), spec - _later(ADDED_TO_IMAGE, version), source)
+
+
+def _later(added: Mapping[int, set[str]], version: int) -> set[str]:
+    """The entries that a manifest of this format can't have yet."""
+    return {entry for added_in, entries in added.items() if added_in > version for entry in entries}
+
+
+def _check_entries(given: set[str], expected: set[str], source: Path) -> None:
+    if given != expected:
+        wrong = ", ".join(sorted(given ^ expected))
         raise ManifestError(f"{source} has missing or unknown entries: {wrong}; export the bundle again")
 
 

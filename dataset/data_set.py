@@ -41,6 +41,12 @@ class DataSet:
         """The classes' labels, in index order."""
         return [entry.label for entry in self.classes]
 
+    @property
+    def depth(self) -> int:
+        """How many bits the 16-bit grey files of the set use: 8, 10, 12, 14 or 16, as sensors have them."""
+        most = max((picture.bits for picture in self.pictures.values() if picture.bits), default=16)
+        return most + most % 2
+
     def count(self, split: str) -> dict[str, int]:
         """How many images each class has in `split`."""
         counts = Counter(example.target for example in self.splits[split])

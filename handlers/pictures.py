@@ -23,7 +23,7 @@ class Picture:
 def read_picture(data: bytes, spec: ImageSpec) -> Picture | ImageError:
     """Preprocess one image of a batch. An `ImageError` is returned, not raised, so that the other images still run."""
     try:
-        image = decode_image(data, shorter_side=spec.resize)
+        image = decode_image(data, shorter_side=spec.resize, depth=spec.depth)
     except ImageError as error:
         return error
     return Picture(pixels=resize(image, spec), view=spec.view_shares(*image.size))

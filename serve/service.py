@@ -178,7 +178,12 @@ class Service:
         predictions = self.name(outputs, k).predictions
         activation = outputs.activation_map[0, predictions[0].index]
         file = io.BytesIO()
-        picture = annotate(decode_image(data), predictions, activation, self.model.manifest.image)
+        picture = annotate(
+            decode_image(data, depth=self.model.manifest.image.depth),
+            predictions,
+            activation,
+            self.model.manifest.image,
+        )
         picture.save(file, "JPEG", quality=JPEG_QUALITY)
         return file.getvalue()
 

@@ -93,7 +93,6 @@ class TrainConfig(DataOptions):
             return 5e-4
         return 1e-3 if self.freeze else 1e-4
 
-    @property
-    def image_spec(self) -> ImageSpec:
-        """How images are brought to the model's size."""
-        return ImageSpec(size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit)
+    def image_spec(self, depth: int) -> ImageSpec:
+        """How images, whose 16-bit files use `depth` bits, are brought to the model's size."""
+        return ImageSpec(size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit, depth=depth)

@@ -14,7 +14,7 @@ from PIL import Image
 from rich import get_console
 from rich.progress import track
 
-from contract import ImageError, decode_image, upright_size
+from contract import ImageError, bits_used, decode_image, file_mode, upright_size
 from dataset.errors import DataError
 from dataset.pictures.cache import THUMBNAIL_SIDE, Picture, PictureCache, cache_folder
 
@@ -95,16 +95,17 @@ def _inspect(path: Path, cache: PictureCache | None) -> tuple[Picture | str, boo
 
 
 def _look(data: bytes, sha256: str) -> Picture:
-    image = decode_image(data, shorter_side=THUMBNAIL_SIDE)
+    bits = bits_used(data)
+    image = decode_image(data, shorter_side=THUMBNAIL_SIDE, depth=bits or 16)
     width, height = upright_size(data)
     thumbnail = image.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
     return Picture(
         sha256=sha256,
         width=width,
         height=height,
-        mode=image.mode,
+        mode=file_mode(data),
         bytes=len(data),
-        bits=None,
+        bits=bits,
         thumbnail=np.asarray(thumbnail),
     )
 

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,7 +27,7 @@ def write_page(data: DataSet, findings: Findings, shortcuts: Sequence[Shortcut],
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["thumbnail"] = _thumbnail
+    environment.filters["thumbnail"] = partial(_thumbnail, depth=data.depth)
     page = environment.get_template(TEMPLATE).render(
         title=title,
         data=data,
@@ -63,9 +64,9 @@ def _sections(findings: Findings) -> list[tuple[str, str, list[list[Shown]]]]:
     ]
 
 
-def _thumbnail(image: Shown) -> str:
+def _thumbnail(image: Shown, *, depth: int) -> str:
     """The image as a small data URL."""
-    picture = decode_image(image.example.path.read_bytes(), shorter_side=THUMBNAIL)
+    picture = decode_image(image.example.path.read_bytes(), shorter_side=THUMBNAIL, depth=depth)
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)

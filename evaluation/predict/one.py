@@ -30,7 +30,8 @@ def classify(path: Path, model: Model, *, top_k: int, unsure_below: float, out: 
         print(f"{prediction.probability:.4f}  {prediction.label}  {prediction.display_name}")
     if out:
         activation = outputs.activation_map[0, predictions[0].index]
-        picture = annotate(decode_image(data), predictions, activation, model.manifest.image)
+        spec = model.manifest.image
+        picture = annotate(decode_image(data, depth=spec.depth), predictions, activation, spec)
         _save(picture, out)
         print(f"wrote {out}{_coarseness(activation.shape)}")
 

@@ -35,7 +35,8 @@ def predict(config: PredictConfig) -> None:
     out.mkdir(parents=True, exist_ok=True)
     answers = _answer(paths, model, config, unsure_below)
     write_tables(answers, out)
-    write_sheet(answers, f"{len(answers)} pictures, by {model.manifest.name} {model.manifest.version}", out)
+    title = f"{len(answers)} pictures, by {model.manifest.name} {model.manifest.version}"
+    write_sheet(answers, title, model.manifest.image.depth, out)
     if config.sort:
         print(f"copied {sort_images(answers, config.sort)} pictures into folders in {config.sort}")
     _conclude(answers, out)

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,13 +20,13 @@ THUMBNAIL = 160
 PICTURES = 1000
 
 
-def write_sheet(answers: Sequence[Answer], title: str, folder: Path) -> None:
+def write_sheet(answers: Sequence[Answer], title: str, depth: int, folder: Path) -> None:
     """Write the page. Raises `OSError`."""
     answered = sorted((answer for answer in answers if answer.best), key=lambda each: each.predictions[0].probability)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["thumbnail"] = thumbnail
+    environment.filters["thumbnail"] = partial(thumbnail, depth=depth)
     page = environment.get_template(TEMPLATE).render(
         title=title,
         shown=answered[:PICTURES],
@@ -35,9 +36,9 @@ def write_sheet(answers: Sequence[Answer], title: str, folder: Path) -> None:
     write_text_atomically(folder / SHEET_FILE, page)
 
 
-def thumbnail(path: Path) -> str:
+def thumbnail(path: Path, *, depth: int) -> str:
     """The picture as a small data URL."""
-    picture = decode_image(path.read_bytes(), shorter_side=THUMBNAIL)
+    picture = decode_image(path.read_bytes(), shorter_side=THUMBNAIL, depth=depth)
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=80)

@@ -125,7 +125,7 @@ def pictures(most: int = 1) -> dict[str, Any]:
     }
     content = {
         "multipart/form-data": {"schema": form, "encoding": {"file": {"contentType": "image/jpeg"}}},
-        **{f"image/{kind}": {"schema": BINARY} for kind in ("jpeg", "png", "webp", "bmp")},
+        **{f"image/{kind}": {"schema": BINARY} for kind in ("jpeg", "png", "webp", "heic", "avif", "bmp")},
     }
     return {"parameters": [TIMEOUT], "requestBody": {"required": True, "description": SENT, "content": content}}
 
@@ -162,7 +162,11 @@ REFUSALS = {
         "request_too_large",
         "the request is larger than 20 MB; send fewer or smaller images",
     ),
-    415: Refusal("Not a JPEG, PNG, WebP or BMP", "unsupported_type", "this is PDF; expected JPEG, PNG, WebP or BMP"),
+    415: Refusal(
+        "Not a JPEG, PNG, WebP, HEIC, AVIF or BMP",
+        "unsupported_type",
+        "this is PDF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP",
+    ),
     422: Refusal(
         "A parameter is out of range, or the form has no file",
         "missing_file",

@@ -1,12 +1,15 @@
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from contract import Manifest, ManifestError
+from contract import ImageSpec, Manifest, ManifestError
 from contract.manifest import MANIFEST_FILE
 from runtime import load_model
+
+SPEC = asdict(ImageSpec(size=32, resize=33))
 
 
 @pytest.fixture
@@ -51,13 +54,16 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 3}, "format version 3; expected 1 to 2"),
+        ({"format_version": 4}, "format version 4; expected 1 to 3"),
         ({"format_version": 1}, "missing or unknown entries: exported_at"),
+        ({"format_version": 2}, "missing or unknown entries: depth"),
         ({"exported_at": "today"}, "malformed entry"),
         ({"exported_at": "2026-11-26T12:00:00"}, "malformed entry .*no time zone"),
         ({"novelty": 1}, "missing or unknown entries: novelty"),
         ({"classes": [{"label": "a"}]}, "malformed entry"),
         ({"image": {}}, "malformed entry"),
+        ({"image": {**SPEC, "depth": 17}}, "malformed entry .*depth is 17; expected 8 to 16"),
+        ({"image": {**SPEC, "blur": 1}}, "missing or unknown entries: blur"),
     ],
 )
 def test_read_refuses_what_it_does_not_understand(copy: Path, changes: dict[str, object], message: str) -> None:
@@ -70,6 +76,13 @@ def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
     (copy / MANIFEST_FILE).write_text("[]")
     with pytest.raises(ManifestError, match="is not a JSON object"):
         Manifest.read(copy)
+
+
+def test_a_bundle_of_the_second_format_keeps_its_pixels(copy: Path) -> None:
+    values = json.loads((copy / MANIFEST_FILE).read_text())
+    del values["image"]["depth"]
+    edit(copy, format_version=2, image=values["image"])
+    assert Manifest.read(copy).image.depth == 16
 
 
 def test_a_bundle_of_the_first_format_is_still_a_bundle(old_bundle: Path) -> None:

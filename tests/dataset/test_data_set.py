@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -40,7 +41,7 @@ def test_unreadable_files_are_listed_and_stop(folder: Path) -> None:
         load(folder)
     message = str(caught.value)
     assert message.startswith("3 files are not readable images:\n")
-    assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP or BMP" in message
+    assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP" in message
     assert f"{folder}/blue/cut.jpg: the image is damaged or truncated" in message
     assert message.endswith("SKIP_UNREADABLE=1")
 
@@ -213,3 +214,18 @@ def test_real_folders_load(shared_data: Path) -> None:
     assert list(load(shared_data / "hymenoptera").splits) == ["train", "val"]
     tiles = load(shared_data / "magnetic_tile")
     assert [tiles.count(split)["MT_Fray"] for split in ("train", "val", "test")] == [9, 4, 3]
+
+
+@pytest.mark.parametrize(("largest", "depth"), [(4095, 12), (3000, 12), (16383, 14), (65535, 16), (255, 8)])
+def test_the_bits_that_16_bit_files_use_are_found(tmp_path: Path, largest: int, depth: int) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(4):
+            pixels = rng.integers(0, largest, (40, 40), endpoint=True).astype(np.uint16)
+            pixels[0, 0] = largest
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    data = load(tmp_path)
+    assert data.depth == depth
+    assert {picture.mode for picture in data.pictures.values()} == {"I;16"}
+    assert data.clusters == []  # thumbnails that were nearly black would all be alike

@@ -18,7 +18,7 @@ from tests.oddities import NO_PICTURES, ODD_PICTURES
 
 COMMON = {
     "MAR-INF/MANIFEST.json",
-    "contract/image.py",
+    "contract/image/decoding.py",
     "golden/000.jpg",
     "golden/logits.json",
     "handlers/requests.py",

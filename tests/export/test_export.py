@@ -170,7 +170,7 @@ def test_a_changed_resize_fails(config: ExportConfig, monkeypatch: pytest.Monkey
     def nearest(image, spec: ImageSpec):  # type: ignore[no-untyped-def]
         return np.asarray(image.resize((spec.size, spec.size), 0))
 
-    monkeypatch.setattr("contract.image.resize", nearest)
+    monkeypatch.setattr("contract.image.decoding.resize", nearest)
     must_fail(config, r"decisions, eager, validation, ./6 same class: ")
 
 

@@ -87,7 +87,7 @@ def test_a_bad_picture_fails_alone(handler: ImageHandler, context: WorkerContext
     assert [context.statuses[index][0] for index in range(8)] == [200, 415, 200, 400, 400, 200, 200, 200]
     assert [next(iter(answers[index])) for index in (0, 2, 5, 6, 7)] == ["red", "blue", "red", "blue", "red"]
     assert answers[1] == {
-        "error": {"code": "unsupported_type", "message": "this is GIF; expected JPEG, PNG, WebP or BMP"}
+        "error": {"code": "unsupported_type", "message": "this is GIF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP"}
     }
     assert answers[3]["error"]["code"] == answers[4]["error"]["code"] == "unreadable_image"
     assert context.metrics.values["RefusedRequests"] == 3
@@ -133,7 +133,7 @@ def test_version_2_answers_in_tensors(handler: ImageHandler, context: WorkerCont
 def test_version_2_errors_are_texts(handler: ImageHandler, context: WorkerContext) -> None:
     tensor = {"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(GIF)]}
     (answer,) = ask(handler, context, {"inputs": [tensor]})
-    assert answer == {"error": "image 1 of 1: this is GIF; expected JPEG, PNG, WebP or BMP"}
+    assert answer == {"error": "image 1 of 1: this is GIF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP"}
     assert context.statuses[0][0] == 415
 
 

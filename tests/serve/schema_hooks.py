@@ -1,6 +1,7 @@
 """What schemathesis can't make up by itself: real pictures, in the places where the server takes nothing else."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import schemathesis
@@ -11,11 +12,13 @@ from tests.pictures import TINTS, draw, encode
 
 PICTURES = {
     kind: st.sampled_from([encode(draw((64, 48), tint, seed=seed), kind) for seed, tint in enumerate(TINTS.values())])
-    for kind in ("JPEG", "PNG", "WEBP", "BMP")
+    for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF")
 }
 
 for kind, pictures in PICTURES.items():
     schemathesis.openapi.media_type(f"image/{kind.lower()}", pictures)
+HEIC = Path(__file__).parent.parent / "contract" / "image" / "heic"
+schemathesis.openapi.media_type("image/heic", st.sampled_from([path.read_bytes() for path in HEIC.glob("*.heif")]))
 schemathesis.openapi.media_type("application/octet-stream", st.just(json.dumps(FILES).encode()))
 
 

@@ -103,7 +103,7 @@ def test_good_pictures_are_named_and_a_bad_one_fails_beside_them(page: Chrome, f
     assert "decoding" in answers["red.jpg"].find_element(By.CLASS_NAME, "timing").text
     assert "蓝色" in answers["blue.jpg"].text
     (problem,) = answers["notes.jpg"].find_elements(By.CSS_SELECTOR, "[role=alert]")
-    assert problem.text == "this is PDF; expected JPEG, PNG, WebP or BMP"
+    assert problem.text == "this is PDF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP"
     assert page.find_element(By.ID, "status").text == "3 of 3 answered"
     assert "tiny" in page.find_element(By.ID, "model").text
 

@@ -37,5 +37,5 @@ def test_a_run_name_can_not_leave_its_folder(name: str) -> None:
 
 
 def test_default_image_spec_is_torchvisions() -> None:
-    spec = TrainConfig(data=Path("d"), run="a").image_spec
+    spec = TrainConfig(data=Path("d"), run="a").image_spec(16)
     assert (spec.size, spec.resize) == (224, 232)

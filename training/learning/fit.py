@@ -78,9 +78,7 @@ def best_epoch(history: list[Record], images: Collection[int]) -> int:
 def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
     """The best model first: a crash in between leaves a `last` that will train this epoch again."""
     folder, epoch = trainer.config.folder, len(history)
-    described = checkpoint.describe_model(
-        trainer.model, trainer.config.arch, trainer.data.classes, trainer.config.image_spec
-    )
+    described = checkpoint.describe_model(trainer.model, trainer.config.arch, trainer.data.classes, trainer.spec)
     if best_epoch(history, trainer.data.count("train").values()) == epoch:
         checkpoint.save({**described, "epoch": epoch}, folder / BEST)
     state = {

@@ -48,7 +48,7 @@ class TrainingImages(Dataset[Batch]):
     def __getitem__(self, key: tuple[int, int]) -> Batch:
         epoch, index = key
         example = self.examples[index]
-        image = decode_image(example.path.read_bytes(), shorter_side=self.spec.resize)
+        image = decode_image(example.path.read_bytes(), shorter_side=self.spec.resize, depth=self.spec.depth)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_key(self.seed, epoch, example.sha256))
             image = self.augment(image)

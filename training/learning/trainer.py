@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 
+from contract import ImageSpec
 from dataset.data_set import DataSet
 from dataset.split_file import Example
 from evaluation.answers import Answers
@@ -37,9 +38,14 @@ class Trainer:
         """The model's answers on a split."""
         return self.answers(self.data.splits[split], precision)
 
+    @property
+    def spec(self) -> ImageSpec:
+        """How images become the model's input."""
+        return self.config.image_spec(self.data.depth)
+
     def answers(self, examples: Sequence[Example], precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on some images, prepared as for serving."""
-        loader = evaluation_loader(examples, self.config.image_spec, batch=self.config.batch, workers=self.workers)
+        loader = evaluation_loader(examples, self.spec, batch=self.config.batch, workers=self.workers)
         answers = evaluate(self.model, loader, self.step.device, precision)
         return replace(answers, clusters=cluster_numbers(examples))
 
@@ -53,7 +59,8 @@ def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
 def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer:
     """Build the model and everything that trains it; pretrained weights are only fetched for a fresh start."""
     device = pick_device(config.device)
-    model = Classifier(config.arch, len(data.classes), config.image_spec)
+    spec = config.image_spec(data.depth)
+    model = Classifier(config.arch, len(data.classes), spec)
     if fresh:
         load_weights(model, config.weights, config.arch, data.labels)
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
@@ -61,7 +68,7 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
         freeze_backbone(model)
     workers = config.workers if config.workers is not None else default_workers(device)
     batches, sampler = training_loader(
-        data.splits["train"], config.image_spec, batch=config.batch, seed=config.seed, workers=workers
+        data.splits["train"], spec, batch=config.batch, seed=config.seed, workers=workers
     )
     return Trainer(
         config=config,

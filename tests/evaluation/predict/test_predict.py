@@ -61,7 +61,7 @@ def test_one_picture_may_be_unsure(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP or BMP"),
+        (b"GIF89a", "this is GIF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP"),
         (b"\xff\xd8\xff", "the image is damaged or truncated; expected a complete file"),
     ],
 )

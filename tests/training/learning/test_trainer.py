@@ -1,7 +1,13 @@
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from dataset.data_set import load_data
 from dataset.split_file import Example
-from training.learning.trainer import cluster_numbers
+from tests.pictures import write_images
+from training.config import TrainConfig
+from training.learning.trainer import build_trainer, cluster_numbers
 
 
 def test_images_of_one_object_share_a_number_and_others_have_their_own() -> None:
@@ -9,3 +15,16 @@ def test_images_of_one_object_share_a_number_and_others_have_their_own() -> None
     numbers = cluster_numbers(examples).tolist()
     assert numbers[0] == numbers[2]
     assert len(set(numbers)) == 4
+
+
+def test_the_bits_of_16_bit_images_go_into_the_image_contract(tmp_path: Path) -> None:
+    data = write_images(tmp_path / "d", 4)
+    for path in data.rglob("*.JPG"):
+        grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16) << 4
+        Image.fromarray(grey).save(path.with_suffix(".png"))
+        path.unlink()
+    config = TrainConfig(data=data, run="r", runs=tmp_path, arch="resnet18", weights="none", size=32)
+    trainer = build_trainer(config, load_data(config), fresh=True)
+    assert trainer.spec.depth == 12
+    pixels, _ = next(iter(trainer.batches))
+    assert pixels.float().mean() > 60  # at 16 bits the images would be nearly black

@@ -7,7 +7,10 @@ PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 MAX_PNG_METADATA_CHUNKS = 1_000
 MAX_PNG_METADATA_BYTES = 4 << 20
 
-SUPPORTED = ("BMP", "JPEG", "PNG", "WEBP")
+SUPPORTED = ("AVIF", "BMP", "HEIC", "JPEG", "PNG", "WEBP")
+EXPECTED = "JPEG, PNG, WebP, HEIC, AVIF or BMP"
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_AVIF = {b"avif", b"avis"}
 _OTHERS = (
     (b"GIF8", "GIF"),
     (b"II*\x00", "TIFF"),
@@ -32,8 +35,18 @@ def sniff_format(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
-        return "HEIC or AVIF" if data[8:12] in (b"heic", b"heix", b"mif1", b"avif") else "video"
+        return _sniff_brands(data)
     return next((name for magic, name in _OTHERS if data.startswith(magic)), "unknown")
+
+
+def _sniff_brands(data: bytes) -> str:
+    """HEIC, AVIF and video share one container, whose first box lists what it can be read as (ISO/IEC 14496-12)."""
+    end = min(int.from_bytes(data[:4]), 4096)
+    brands = [data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))]
+    for kind, known in (("AVIF", _AVIF), ("HEIC", _HEIC)):
+        if brands[0] in known:
+            return kind
+    return next((kind for kind, known in (("AVIF", _AVIF), ("HEIC", _HEIC)) if known & set(brands)), "video")
 
 
 def png_metadata_is_excessive(data: bytes) -> bool:

@@ -12,7 +12,7 @@ from torchvision.transforms import v2
 
 from contract import ImageError, ImageSpec, decode_image, preprocess, upright_size
 from contract.image import MAX_PIXELS, MAX_SIDE, Fit
-from contract.signature import PNG_MAGIC
+from contract.image.signature import PNG_MAGIC
 from tests.pictures import TINTS, draw, encode
 
 FITS: tuple[Fit, ...] = ("crop", "stretch")
@@ -159,7 +159,7 @@ def test_decode_refuses_too_many_pixels_before_reading_them(size: tuple[int, int
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "PPM", "ICO", "EPS", "PDF", "TGA", "JPEG2000"])
 def test_decode_refuses_other_formats(kind: str) -> None:
-    with pytest.raises(ImageError, match="expected JPEG, PNG, WebP or BMP") as caught:
+    with pytest.raises(ImageError, match="expected JPEG, PNG, WebP, HEIC, AVIF or BMP") as caught:
         decode_image(encode(flat("RGB", (1, 2, 3)), kind))
     assert caught.value.code == "unsupported_type"
 

@@ -1,5 +1,7 @@
 """Mutated pictures: whatever the bytes, the answer is pixels or an `ImageError`."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,8 @@ from tests.effort import times
 from tests.pictures import draw, encode
 
 SPEC = ImageSpec(size=16, resize=16)
-ORIGINALS = [encode(draw((40, 30), (200, 90, 40), 0), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP")]
+ORIGINALS = [encode(draw((40, 30), (200, 90, 40), 0), kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "AVIF")]
+ORIGINALS += [path.read_bytes() for path in sorted((Path(__file__).parent / "heic").glob("*.heif"))]
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of some damage it can live with

@@ -1,0 +1,88 @@
+"""An image file in, its pixels out: upright, RGB, and as the model sees them."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from contract.image.opening import open_image
+from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb
+from contract.image.spec import FULL_DEPTH, ImageSpec
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_LYING = {5, 6, 7, 8}
+# From so many pixels on, an image is resized strip by strip.
+LARGE = 4_000_000
+
+
+def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
+    """The pixels of an image file that the model sees: uint8 [size, size, 3], RGB. Raises `ImageError`."""
+    opened = open_image(data)
+    image = opened.load(spec.resize)
+    if opened.orientation in _UPRIGHT or image.width * image.height < LARGE:
+        return resize(_upright(to_rgb(image, spec.depth), opened.orientation), spec)
+    return _resize_in_strips(image, spec)
+
+
+def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL_DEPTH) -> Image.Image:
+    """Decode an image file: upright, mode RGB. `depth` is that of `ImageSpec`.
+
+    If `shorter_side` (px) is given, a JPEG more than twice as large is decoded at 1/2, 1/4 or 1/8 of its size, but
+    never to less than twice that side. Size limits are checked in the header, before memory is allocated for pixels.
+    Raises `ImageError`.
+    """
+    opened = open_image(data)
+    return _upright(to_rgb(opened.load(shorter_side), depth), opened.orientation)
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """The pixels of an RGB image that the model sees: uint8 [size, size, 3].
+
+    Resizing and cropping happen in one resampling step, so a strip of 1 x 16384 px costs no more than a photo.
+    """
+    square = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=spec.view(*image.size))
+    return np.asarray(square)
+
+
+def _resize_in_strips(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    """What `to_rgb` and `resize` give, to the bit, without the whole image in RGB.
+
+    Pillow, too, resamples the rows first, to 8 bits, and then the columns of the result.
+    """
+    left, top, right, bottom = spec.view(*image.size)
+    rows = Image.new("RGB", (spec.size, image.height))
+    for (_, first, _, end), strip in rgb_strips(image, spec.depth):
+        narrow = strip.resize((spec.size, end - first), Image.Resampling.BILINEAR, box=(left, 0, right, end - first))
+        rows.paste(narrow, (0, first))
+    return np.asarray(rows.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=(0, top, spec.size, bottom)))
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an image file when upright, read from its header. Raises `ImageError`."""
+    opened = open_image(data)
+    width, height = opened.size
+    return (height, width) if opened.orientation in _LYING else (width, height)
+
+
+def file_mode(data: bytes) -> str:
+    """The kind of pixels that an image file holds, in Pillow's words, read from its header. Raises `ImageError`."""
+    return open_image(data).mode
+
+
+def bits_used(data: bytes) -> int | None:
+    """How many bits the values of a 16-bit grey file use, 8 to 16; None for every other file. Raises `ImageError`."""
+    opened = open_image(data)
+    if opened.mode not in SIXTEEN_BIT_MODES:
+        return None
+    return max(8, largest_value(opened.load(None)).bit_length())

@@ -1,0 +1,45 @@
+"""The image contract of a model: how an image becomes its input."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Fit = Literal["crop", "stretch"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+FULL_DEPTH = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec:
+    """How an image becomes the model's input, a square of `size` px.
+
+    With `fit` "crop", the shorter side is resized to `resize` px and the centre is cropped. With "stretch", the whole
+    image is resized to the square and its aspect ratio is lost: use it if objects can lie at the border. `depth` is how
+    many bits of 16-bit grey files are used, 8 to 16: cameras and X-ray detectors with 10 to 14 bits save such files.
+    """
+
+    size: int
+    resize: int
+    fit: Fit = "crop"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    depth: int = FULL_DEPTH
+
+    def __post_init__(self) -> None:
+        """Check the depth. Raises `ValueError`."""
+        if not 8 <= self.depth <= FULL_DEPTH:
+            raise ValueError(f"depth is {self.depth}; expected 8 to {FULL_DEPTH}")
+
+    def view(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The part of an image that the model sees: left, top, right, bottom, in pixels of the image."""
+        if self.fit == "stretch":
+            return 0, 0, width, height
+        side = min(width, height) * self.size / self.resize
+        left, top = (width - side) / 2, (height - side) / 2
+        return left, top, left + side, top + side
+
+    def view_shares(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """The same as shares (0 to 1) of the image's width and height."""
+        left, top, right, bottom = self.view(width, height)
+        return left / width, top / height, right / width, bottom / height

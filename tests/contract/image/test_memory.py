@@ -1,0 +1,58 @@
+"""A small file may unfold to many pixels: how much memory that takes, and that nothing changes by it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contract import ImageSpec, decode_image, preprocess
+from contract.image import resize
+from tests.commands import run_python
+from tests.pictures import draw, encode
+
+PEAK = """
+import json, resource, sys
+from pathlib import Path
+from contract import ImageSpec, preprocess
+data = Path({path!r}).read_bytes()
+preprocess(Path({small!r}).read_bytes(), ImageSpec(size=224, resize=232))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+preprocess(data, ImageSpec(size=224, resize=232))
+print(json.dumps((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000))
+"""
+MODES = ["RGBA", "LA", "P", "RGB", "L", "I;16", "1"]
+
+
+def picture(mode: str, size: tuple[int, int]) -> Image.Image:
+    if mode == "I;16":
+        return Image.fromarray(np.zeros((size[1], size[0]), np.uint16) + 3000)
+    return Image.new(mode, size, {"RGBA": (200, 50, 40, 128), "LA": (90, 128), "RGB": (9, 8, 7)}.get(mode, 1))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_forty_million_pixels_take_under_200_mb(mode: str, tmp_path: Path) -> None:
+    picture(mode, (8000, 5000)).save(tmp_path / "large.png")
+    picture("RGB", (8, 8)).save(tmp_path / "small.png")
+    result = run_python(PEAK.format(path=str(tmp_path / "large.png"), small=str(tmp_path / "small.png")))
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) < 200
+
+
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
+@pytest.mark.parametrize("mode", [*MODES, "CMYK"])
+def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
+    noisy = draw((2501, 1703), (120, 90, 60), 0)
+    if mode == "I;16":
+        noisy = Image.fromarray(np.asarray(noisy.convert("L")).astype(np.uint16) * 200)
+    elif mode == "RGBA":
+        noisy.putalpha(draw((2501, 1703), (128, 128, 128), 1).convert("L"))
+    elif mode == "LA":
+        noisy = noisy.convert("L")
+        noisy.putalpha(draw((2501, 1703), (128, 128, 128), 1).convert("L"))
+    else:
+        noisy = noisy.convert(mode)
+    data = encode(noisy, "JPEG" if mode == "CMYK" else "PNG")
+    spec = ImageSpec(size=800, resize=829, fit=fit)  # type: ignore[arg-type]
+    assert np.array_equal(preprocess(data, spec), resize(decode_image(data, shorter_side=829), spec))
