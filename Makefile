@@ -167,7 +167,7 @@ check: $(STAMP) ## Check formatting, lint and types, as CI does
 test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
 	$(PY) -m pytest
 
-test-slow: $(STAMP) ## Run the slow tests : minutes each, among them the commands of the README
+test-slow: $(STAMP) ## Run the slow tests: minutes each, among them the commands of the README
 	$(PY) -m pytest -m slow
 
 prove: $(STAMP) ## Try much more than a commit can wait for: long fuzzing, many seeds, many kills (about an hour)

@@ -1,4 +1,4 @@
-"""Commands run as a user would run them: in a process of their own."""
+"""Commands run as a user would run them, in a process of their own or, where that is costly, in this one."""
 
 import contextlib
 import io
