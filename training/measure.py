@@ -58,7 +58,8 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "seconds": sum(record["seconds"] for record in history),
         "files": hash_files(folder),
     }
-    results["verdicts"] = judge(_evidence(trainer, results, history))
+    told = [f"{shortcut.sentence}." for shortcut in shortcuts if shortcut.better]
+    results["verdicts"] = [*judge(_evidence(trainer, results, history)), *told]
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
 
 
