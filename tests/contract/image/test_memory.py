@@ -31,17 +31,16 @@ def picture(mode: str, size: tuple[int, int]) -> Image.Image:
     return Image.new(mode, size, {"RGBA": (200, 50, 40, 128), "LA": (90, 128), "RGB": (9, 8, 7)}.get(mode, 1))
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
 def test_forty_million_pixels_take_under_200_mb(mode: str, tmp_path: Path) -> None:
-    picture(mode, (8000, 5000)).save(tmp_path / "large.png")
+    picture(mode, (8000, 5000)).save(tmp_path / "large.png", compress_level=1)
     picture("RGB", (8, 8)).save(tmp_path / "small.png")
     result = run_python(PEAK.format(path=str(tmp_path / "large.png"), small=str(tmp_path / "small.png")))
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) < 200
 
 
-@pytest.mark.parametrize("fit", ["crop", "stretch"])
-@pytest.mark.parametrize("mode", [*MODES, "CMYK"])
+@pytest.mark.parametrize(("mode", "fit"), [*((mode, "crop") for mode in MODES), ("CMYK", "crop"), ("RGB", "stretch")])
 def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
     noisy = draw((2501, 1703), (120, 90, 60), 0)
     if mode == "I;16":
@@ -53,6 +52,6 @@ def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
         noisy.putalpha(draw((2501, 1703), (128, 128, 128), 1).convert("L"))
     else:
         noisy = noisy.convert(mode)
-    data = encode(noisy, "JPEG" if mode == "CMYK" else "PNG")
+    data = encode(noisy, "JPEG") if mode == "CMYK" else encode(noisy, "PNG", compress_level=0)
     spec = ImageSpec(size=800, resize=829, fit=fit)  # type: ignore[arg-type]
     assert np.array_equal(preprocess(data, spec), resize(decode_image(data, shorter_side=829), spec))
