@@ -20,15 +20,17 @@ _READMES = {"readme", "readme.md", "readme.txt", "license", "license.txt", "lice
 _COMPANIONS = {"names.json", "names.csv", "class_indices.json"} | _READMES
 
 
-def read_folder(source: Path) -> tuple[list[Entry], list[str], list[Path]]:
+def read_folder(source: Path, names: Path | None = None) -> tuple[list[Entry], list[str], list[Path]]:
     """The entries below `source`, sorted by path, notes, and the folders on the way to the classes.
 
+    `names` is the file of display names that the user gave, which may lie there and needs no word either.
     Raises `DataError`.
     """
     walk = Walk()
     way = descend(walk, source)
     for folder in way:
-        _name_loose(walk, walk.children(folder)[1], _COMPANIONS)
+        loose = [path for path in walk.children(folder)[1] if names is None or path.resolve() != names.resolve()]
+        _name_loose(walk, loose, _COMPANIONS)
     splits = split_folders(walk, way[-1])
     entries = (
         [entry for split, folder in splits.items() for entry in _read_classes(walk, folder, split)]

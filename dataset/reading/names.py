@@ -41,9 +41,14 @@ def read_names(
         raise DataError(
             f"{path} must have exactly the classes of the images; "
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+            + (f"; names by number need {INDEX_FILE} beside them" if missing and _all_numbers(unknown) else "")
         )
     others = [f"{other} was left out, as the names are in {path}" for other in found[1:]]
     return {label: named[label] for label in labels}, [note, *others] if note else others
+
+
+def _all_numbers(unknown: Sequence[str]) -> bool:
+    return bool(unknown) and all(key.isdecimal() for key in unknown)
 
 
 def _files(folders: Sequence[Path], names: Sequence[str]) -> list[Path]:
@@ -97,12 +102,21 @@ def _parse_lines(text: str) -> list[tuple[object, object]]:
     """`class,name` or `0 name`, a line each, with or without a header."""
     lines = [line for line in text.splitlines() if line.strip()]
     separator = next((mark for mark in (",", ";", "\t") if lines and mark in lines[0]), " ")
+    ends = ":：." if separator == " " else ""  # 0: name
     rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator, skipinitialspace=True))
-    pairs: list[tuple[object, object]] = [(row[0], separator.join(row[1:])) for row in rows]
-    return pairs[1:] if pairs and [str(cell).strip().lower() for cell in pairs[0]] in HEADERS else pairs
+    pairs: list[tuple[object, object]] = [(row[0].rstrip(ends or None), separator.join(row[1:])) for row in rows]
+    return pairs[1:] if pairs and all(map(_is_heading, pairs[0], HEADINGS)) else pairs
 
 
-HEADERS = (["label", "name"], ["class", "name"], ["label", "display_name"], ["index", "name"])
+def _is_heading(cell: object, known: Collection[str]) -> bool:
+    return "".join(letter for letter in str(cell).casefold() if letter.isalnum()) in known
+
+
+# What may stand above the classes or their numbers, and above the names.
+HEADINGS = (
+    {"label", "class", "classname", "folder", "index", "id", "number", "no", "标签", "类别", "编号", "序号"},
+    {"name", "displayname", "names", "title", "chinese", "chinesename", "名称", "中文名", "中文名称", "显示名称"},
+)
 
 
 def _read_numbers(folders: Sequence[Path]) -> dict[str, str]:

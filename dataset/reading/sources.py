@@ -33,7 +33,7 @@ def read_source(
     mistake, or are left out with a note where `skip_missing` says so.
     """
     wanted = [unicodedata.normalize("NFC", label) for label in classes]
-    entries, notes, folders = _read(source, wanted, skip_missing)
+    entries, notes, folders = _read(source, wanted, names, skip_missing)
     _refuse_lookalikes(source, entries)
     entries, left_out = _choose(source, entries, set(wanted), min_images)
     if left_out:
@@ -45,9 +45,11 @@ def read_source(
     return Source(entries=entries, notes=[printable(note) for note in (*notes, *named)], names=display_names)
 
 
-def _read(source: Path, classes: Sequence[str], skip_missing: bool) -> tuple[list[Entry], list[str], list[Path]]:
+def _read(
+    source: Path, classes: Sequence[str], names: Path | None, skip_missing: bool
+) -> tuple[list[Entry], list[str], list[Path]]:
     if source.is_dir():
-        return read_folder(source)
+        return read_folder(source, names)
     if source.is_file() and source.suffix.lower() in TABLES:
         return *read_table(source, classes=classes, skip_missing=skip_missing), [source.parent]
     raise DataError(f"{source} {_what_to_do(source)}")

@@ -51,6 +51,7 @@ class Table:
     problems: list[tuple[int, str]] = field(default_factory=list)
     with_split: list[int] = field(default_factory=list)
     without_split: list[int] = field(default_factory=list)
+    broken: int = 0
 
     def problem(self, line: int, what: str) -> None:
         """Note a mistake, and go on."""
@@ -92,6 +93,8 @@ def read_table(
     table.raise_for_problems()
     if repeated:
         table.notes.append(f"{repeated} rows of {path.name} stand there more than once, and count once")
+    if table.broken:
+        table.notes.append(f"{table.broken} labels of {path.name} had line breaks or tabs, which were read as blanks")
     if not entries:
         raise DataError(f"{path} has no images; expected one line for each image: path,label")
     return sorted(entries, key=lambda entry: entry.path), table.notes
@@ -217,6 +220,7 @@ def _entry(table: Table, row: Row) -> Entry | None:
     """The row's entry, or None with all its mistakes noted."""
     path, label, split = row.cells["path"], as_label(row.cells["label"]), row.cells.get("split", "")
     (table.with_split if split else table.without_split).append(row.line)
+    table.broken += len(row.cells["label"].splitlines()) > 1 or "\t" in row.cells["label"]
     mistakes = _mistakes(path, label, split)
     for mistake in mistakes:
         table.problem(row.line, mistake)

@@ -95,6 +95,27 @@ def test_names_are_found_in_the_only_folder_inside(folder: Path, tmp_path: Path)
     assert names(tmp_path / "download") == NAMES
 
 
+@pytest.mark.parametrize("heading", ["Label,Display name", "类别,中文名", "class,name"])
+def test_a_table_of_names_may_have_a_heading(folder: Path, heading: str) -> None:
+    lines = "".join(f"{label},{name}\n" for label, name in NAMES.items())
+    (folder / "names.csv").write_text(f"{heading}\n{lines}", encoding="utf-8")
+    assert names(folder) == NAMES
+
+
+@pytest.mark.parametrize("mark", ["", ":", "."])
+def test_the_file_that_was_given_is_not_called_left_out(folder: Path, mark: str) -> None:
+    (folder / "class_indices.json").write_text('{"0": "red", "1": "blue", "2": "grün"}', encoding="utf-8")
+    (folder / "n.txt").write_text(f"0{mark} 红色\n1{mark} 蓝色\n2{mark} 绿色\n", encoding="utf-8")
+    source = read_source(folder, names=folder / "n.txt")
+    assert (source.names, source.notes) == (NAMES, [])
+
+
+def test_names_by_number_need_their_numbers(folder: Path) -> None:
+    (folder / "names.json").write_text('{"0": "a", "1": "b", "2": "c"}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"names by number need class_indices\.json beside them"):
+        names(folder)
+
+
 def test_a_second_file_of_names_is_named(folder: Path) -> None:
     (folder / "names.json").write_text(json.dumps(NAMES), encoding="utf-8")
     (folder / "names.csv").write_text("red,x\n", encoding="utf-8")

@@ -165,7 +165,9 @@ def test_what_may_not_be_read_is_named(folder: Path) -> None:
 
 
 def test_a_line_break_in_a_label_is_a_blank(folder: Path) -> None:
-    assert set(counts(read_source(table(folder, HEADER + rows(labels=('"leaf\nrust"', "y")))))) == {"leaf rust", "y"}
+    source = read_source(table(folder, HEADER + rows(labels=('"leaf\nrust"', "y"))))
+    assert set(counts(source)) == {"leaf rust", "y"}
+    assert source.notes == ["4 labels of index.csv had line breaks or tabs, which were read as blanks"]
 
 
 def test_names_with_accents_are_found_either_way(folder: Path) -> None:
