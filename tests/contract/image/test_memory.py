@@ -1,11 +1,12 @@
 """A small file may unfold to many pixels: how much memory that takes, and that nothing changes by it."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from contract import ImageSpec, decode_image, preprocess
 from contract.image import resize
@@ -31,13 +32,29 @@ def picture(mode: str, size: tuple[int, int]) -> Image.Image:
     return Image.new(mode, size, {"RGBA": (200, 50, 40, 128), "LA": (90, 128), "RGB": (9, 8, 7)}.get(mode, 1))
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
-def test_forty_million_pixels_take_under_200_mb(mode: str, tmp_path: Path) -> None:
-    picture(mode, (8000, 5000)).save(tmp_path / "large.png", compress_level=1)
+@pytest.mark.parametrize(("mode", "orientation"), [("RGBA", 1), ("RGBA", 6), ("LA", 3), ("I;16", 1)])
+def test_forty_million_pixels_take_under_200_mb(mode: str, orientation: int, tmp_path: Path) -> None:
+    picture(mode, (8000, 5000)).save(tmp_path / "large.png", compress_level=1, exif=turned(orientation))
     picture("RGB", (8, 8)).save(tmp_path / "small.png")
     result = run_python(PEAK.format(path=str(tmp_path / "large.png"), small=str(tmp_path / "small.png")))
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) < 200
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_strips_of_turned_images_give_the_same_bits(orientation: int) -> None:
+    noisy = draw((2501, 1703), (120, 90, 60), 0)
+    turn = encode(noisy, "PNG", compress_level=0, exif=turned(orientation))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(turn)))
+    spec = ImageSpec(size=300, resize=311)
+    assert np.array_equal(np.asarray(decode_image(turn)), np.asarray(upright))
+    assert np.array_equal(preprocess(turn, spec), resize(upright, spec))
 
 
 @pytest.mark.parametrize(("mode", "fit"), [*((mode, "crop") for mode in MODES), ("CMYK", "crop"), ("RGB", "stretch")])
