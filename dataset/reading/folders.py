@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contract.junk import is_junk
-from contract.text import is_writable, printable
+from contract.text import counted, is_writable, printable
 from dataset.errors import DataError
 from dataset.reading.entries import SPLITS, Entry, as_label, split_of
 
@@ -187,7 +187,9 @@ def _name_loose(walk: Walk, folder: Path, files: Sequence[Path]) -> None:
     loose = [path.name for path in files if path.name.lower() not in _COMPANIONS]
     if loose:
         listed = ", ".join(printable(name) for name in loose[:SHOWN]) + (", …" if len(loose) > SHOWN else "")
-        walk.notes.append(f"{len(loose)} files straight in {folder} belong to no class and were left out: {listed}")
+        walk.notes.append(
+            f"left out, as it is in no class: {counted(len(loose), 'file')} straight in {folder}: {listed}"
+        )
 
 
 def _check_names(entries: Sequence[Entry]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.text import counted
 from dataset.errors import DataError
 from dataset.reading.entries import Entry, as_label, split_of
 from dataset.reading.text_files import decode_text
@@ -87,12 +88,14 @@ def read_table(
     _check_paths(table, entries)
     if table.missing and skip_missing:
         line, what = table.missing[0]
-        table.notes.append(f"{len(table.missing)} rows of {path.name} were skipped, the first is line {line}: {what}")
+        table.notes.append(
+            f"skipped: {counted(len(table.missing), 'row')} of {path.name}, the first in line {line}: {what}"
+        )
     else:
         table.problems += table.missing
     table.raise_for_problems()
     if repeated:
-        table.notes.append(f"{repeated} rows of {path.name} stand there more than once, and count once")
+        table.notes.append(f"counted once: {counted(repeated, 'repeated row')} of {path.name}")
     if not entries:
         raise DataError(f"{path} has no images; expected one line for each image: path,label")
     if len({entry.split is None for entry in entries}) > 1:

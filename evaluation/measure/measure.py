@@ -49,7 +49,7 @@ def measure(config: MeasureConfig) -> Measured:
             f"{model.manifest.name} {model.manifest.version}, on {config.provider}",
             f"{printable(str(config.data))}, {'all images' if images.part == 'all' else images.part}",
         ],
-        "verdicts": judge(Evidence(split=images.part, scores=measured.scores)),
+        "verdicts": judge(Evidence(split="measured" if images.part == "all" else images.part, scores=measured.scores)),
         "warnings": [*trained_on(config.bundle, images.examples), *images.notes],
     }
     config.folder.mkdir(parents=True, exist_ok=True)

@@ -14,14 +14,17 @@ from tests.commands import run_python
 from tests.pictures import draw, encode
 
 PEAK = """
-import json, resource, sys
+import json
 from pathlib import Path
 from contract import ImageSpec, preprocess
 data = Path({path!r}).read_bytes()
 preprocess(Path({small!r}).read_bytes(), ImageSpec(size=224, resize=232))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():  # of this process alone: what `getrusage` tells begins with the peak of the process that started it
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+before = peak()
 preprocess(data, ImageSpec(size=224, resize=232))
-print(json.dumps((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1000))
+print(json.dumps((peak() - before) / 1024))
 """
 MODES = ["RGBA", "LA", "P", "RGB", "L", "I;16", "1"]
 
@@ -32,13 +35,14 @@ def picture(mode: str, size: tuple[int, int]) -> Image.Image:
     return Image.new(mode, size, {"RGBA": (200, 50, 40, 128), "LA": (90, 128), "RGB": (9, 8, 7)}.get(mode, 1))
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of one process")
 @pytest.mark.parametrize(("mode", "orientation"), [("RGBA", 1), ("RGBA", 6), ("LA", 3), ("I;16", 1)])
 def test_forty_million_pixels_take_under_200_mb(mode: str, orientation: int, tmp_path: Path) -> None:
     picture(mode, (8000, 5000)).save(tmp_path / "large.png", compress_level=1, exif=turned(orientation))
     picture("RGB", (8, 8)).save(tmp_path / "small.png")
     result = run_python(PEAK.format(path=str(tmp_path / "large.png"), small=str(tmp_path / "small.png")))
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout) < 200
+    assert 50 < json.loads(result.stdout) < 200
 
 
 def turned(orientation: int) -> Image.Exif:

@@ -186,16 +186,14 @@ def test_loose_pictures_are_named(tmp_path: Path, place: str) -> None:
     for number in range(5):
         shutil.copy(tmp_path / "train/red/red (0).JPG", tmp_path / place / f"{number}.jpg")
     (note,) = read_source(tmp_path).notes
-    assert note == (
-        f"5 files straight in {tmp_path / place} belong to no class and were left out: 0.jpg, 1.jpg, 2.jpg, …"
-    )
+    assert note == (f"left out, as it is in no class: 5 files straight in {tmp_path / place}: 0.jpg, 1.jpg, 2.jpg, …")
 
 
 def test_an_archive_beside_the_classes_is_named(tmp_path: Path) -> None:
     folder = pets(tmp_path / "d")
     (folder / "d.zip").write_bytes(b"PK")
     (folder / "README.md").write_text("mine")
-    assert read_source(folder).notes == [f"1 files straight in {folder} belong to no class and were left out: d.zip"]
+    assert read_source(folder).notes == [f"left out, as it is in no class: 1 file straight in {folder}: d.zip"]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

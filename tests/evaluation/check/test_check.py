@@ -38,7 +38,7 @@ def test_the_command_prints_what_it_found(tmp_path: Path) -> None:
         Image.open(data / "red/red (0).JPG").point(lambda value, by=level: value * by).save(data / f"red/{level}.png")
     result = call_module("evaluation.check", "--data", str(data), "--out", str(tmp_path / "a.html"))
     assert result.returncode == 0, result.stderr
-    assert "3 images show 1 objects and stay together." in result.stdout
+    assert "3 images show 1 object and stay together." in result.stdout
     assert result.stdout.endswith(f"Page: {tmp_path / 'a.html'}\n")
 
 

@@ -116,7 +116,7 @@ def test_a_split_that_is_not_there_is_named(bundle: Path, new: Path) -> None:
 
 def test_unreadable_files_stop_or_are_skipped(bundle: Path, new: Path, tmp_path: Path) -> None:
     (new / "red" / "notes.txt").write_text("remember")
-    with pytest.raises(DataError, match="1 files are not readable images"):
+    with pytest.raises(DataError, match="1 file can't be read as an image"):
         measure(MeasureConfig(bundle=bundle, data=new))
     measure(MeasureConfig(bundle=bundle, data=new, skip_unreadable=True, out=tmp_path / "out"))
     assert "1 unreadable files were skipped" in evaluation(tmp_path / "out")["warnings"]
