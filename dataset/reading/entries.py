@@ -17,6 +17,7 @@ _BEFORE, _AFTER = (
     "(?:data(?:set)?|set|split|images?|imgs?|pictures?|photos?|集|数据)?",
 )
 _SPLIT_NAMES = {split: re.compile(f"{_BEFORE}(?:{words}){_AFTER}") for split, words in _WORDS.items()}
+_NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,5 +49,13 @@ def split_of(name: str) -> str | None:
 
 
 def as_label(name: str) -> str:
-    """A class as it is compared and shown: composed (a Mac writes é as two characters), with single blanks."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    """A class as it is compared and shown: composed (a Mac writes é as two characters), with single blanks.
+
+    Blanks of no width, which come with text that is copied from web pages, are left out.
+    """
+    return " ".join(unicodedata.normalize("NFC", name).translate(_NO_WIDTH).split())
+
+
+def has_controls(text: str) -> bool:
+    """Whether `text` has control characters; the joiners that Persian or Hindi need are none."""
+    return any(unicodedata.category(letter) == "Cc" for letter in text)

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,27 +11,22 @@ from pathlib import Path
 
 from contract.text import counted
 from dataset.errors import DataError
-from dataset.reading.entries import Entry, as_label, split_of
-from dataset.reading.text_files import decode_text
+from dataset.reading.entries import Entry, as_label, has_controls, split_of
+from dataset.reading.text_files import read_text
 
 SHOWN = 20
 SEPARATORS = ",;\t|"
 # What people call the columns. Others are left out with a note, except those that our own split.csv has.
 SYNONYMS = {
     "path": (
-        "file",
-        "filename",
-        "filepath",
-        "image",
-        "imagepath",
-        "imagefile",
-        "img",
-        "picture",
-        "图片",
-        "文件",
-        "路径",
+        *("paths", "file", "files", "filename", "filenames", "filepath", "fname", "picture", "photo"),
+        *("image", "images", "imagepath", "imagefile", "imagefilename", "imagename", "img", "imgpath", "imgname"),
+        *("图片", "图像", "照片", "文件", "文件名", "路径", "图片路径", "图像路径", "文件路径"),
     ),
-    "label": ("labels", "class", "classname", "category", "species", "disease", "标签", "类别"),
+    "label": (
+        *("labels", "labelname", "class", "classes", "classname", "classlabel", "category", "categories"),
+        *("categoryname", "target", "species", "disease", "标签", "类别", "分类", "种类", "病害"),
+    ),
     "split": ("set", "subset", "partition", "划分"),
     "group": ("object", "groupid", "cluster", "组"),  # "cluster" is what our own split.csv has
 }
@@ -54,6 +50,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     missing: list[tuple[int, str]] = field(default_factory=list)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    with_split: list[int] = field(default_factory=list)
+    without_split: list[int] = field(default_factory=list)
 
     def problem(self, line: int, what: str) -> None:
         """Note a mistake, and go on."""
@@ -86,6 +84,7 @@ def read_table(
             repeated += entry in entries
             entries.setdefault(entry, row.line)
     _check_paths(table, entries)
+    _check_splits(table)
     if table.missing and skip_missing:
         line, what = table.missing[0]
         table.notes.append(
@@ -98,21 +97,20 @@ def read_table(
         table.notes.append(f"counted once: {counted(repeated, 'repeated row')} of {path.name}")
     if not entries:
         raise DataError(f"{path} has no images; expected one line for each image: path,label")
-    if len({entry.split is None for entry in entries}) > 1:
-        raise DataError(f"{path} has a split for some images only; fill in the column for all images or for none")
     return sorted(entries, key=lambda entry: entry.path), table.notes
 
 
 def _rows(table: Table) -> Iterator[Row]:
     """The rows with something in them, cells stripped, under the names of our columns."""
-    text, note = decode_text(table.path.read_bytes(), table.path.name)
-    separator = _separator(text)
+    text, note = read_text(table.path)
+    separator = _separator(table.path, text)
     table.notes += [note] if note else []
     if separator != ",":
         table.notes.append(f"{table.path.name} has its cells separated by {_spelled(separator)}")
-    numbered = _numbered(text, separator)
+    numbered = _numbered(table, text, separator)
     first = next(numbered, None)
     if first is None:
+        table.raise_for_problems()
         raise DataError(f"{table.path} is empty; expected a header path,label and a line for each image")
     columns = _columns(table, first[1])
     if columns is None:
@@ -122,25 +120,41 @@ def _rows(table: Table) -> Iterator[Row]:
         yield from _row(table, columns, line, cells)
 
 
-def _numbered(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not empty, with the line in which each begins: a quoted cell may hold line breaks."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+def _numbered(table: Table, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, with the line in which each begins: a quoted cell may hold line breaks.
+
+    A quote that is not closed would swallow the rows that follow, so it is a mistake, and the last that is noted.
+    """
+    closed = re.sub(rf'" +(?=[{re.escape(separator)}\r\n]|$)', '"', text)  # no blanks behind a quoted cell
+    reader = csv.reader(io.StringIO(closed, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     line = 1
-    for cells in reader:
-        stripped = [cell.strip() for cell in cells]
-        if any(stripped) and not (len(cells) <= 2 and stripped[0].startswith("sep=")):
-            yield line, stripped
-        line = reader.line_num + 1
+    try:
+        for cells in reader:
+            stripped = [cell.strip() for cell in cells]
+            if any(stripped) and not (len(cells) <= 2 and stripped[0].startswith("sep=")):
+                yield line, stripped
+            line = reader.line_num + 1
+    except csv.Error as error:
+        table.problem(line, f"a quote is not closed, or a cell is far too long ({error}); the rest was not looked at")
 
 
-def _separator(text: str) -> str:
+def _separator(table: Path, text: str) -> str:
     """What divides the cells: Excel writes semicolons where the comma is for decimals."""
     for line in text.splitlines():
         if line.startswith("sep=") and len(line) == 5:
             return line[4]
         if line.strip(f" \t{SEPARATORS}"):
-            return max(SEPARATORS, key=lambda separator: (line.count(separator), -SEPARATORS.index(separator)))
+            commonest = sorted(SEPARATORS, key=line.count, reverse=True)
+            return next((separator for separator in commonest if _divides(table, line, separator)), commonest[0])
     return ","
+
+
+def _divides(table: Path, line: str, separator: str) -> bool:
+    """Whether a first line has our columns, or begins with a file, when it is divided so."""
+    cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    names = {_plain(cell) for cell in cells}
+    headed = all(names & {column, *SYNONYMS[column]} for column in ("path", "label"))
+    return headed or (len(cells) > 1 and _locate(table, cells[0]) is not None)
 
 
 def _spelled(separator: str) -> str:
@@ -182,7 +196,7 @@ def _plain(cell: str) -> str:
 
 def _columns_without_header(table: Table, cells: Sequence[str]) -> list[str | None]:
     """A first row that begins with a file that is there is data: path, label and perhaps split."""
-    if 2 <= len(cells) <= 3 and cells[0] and _locate(table.path, cells[0]).is_file():
+    if 2 <= len(cells) <= 3 and cells[0] and _locate(table.path, cells[0]):
         columns: list[str | None] = [*("path", "label", "split")[: len(cells)]]
         table.notes.append(f"{table.path.name} has no header; its columns were read as {','.join(map(str, columns))}")
         return columns
@@ -203,28 +217,52 @@ def _row(table: Table, columns: Sequence[str | None], line: int, cells: Sequence
 
 
 def _entry(table: Table, row: Row) -> Entry | None:
-    """The row's entry, or None with its mistake noted."""
+    """The row's entry, or None with all its mistakes noted."""
     path, label, split = row.cells["path"], as_label(row.cells["label"]), row.cells.get("split", "")
-    if not path or not label:
-        table.problem(row.line, "path or label is missing; expected both")
-    elif not label.isprintable():
-        table.problem(row.line, f"the label {label!r} has control characters; remove them")
-    elif split and split_of(split) is None:
-        table.problem(row.line, f"split {split!r}; expected train, val or test")
-    elif not (found := _locate(table.path, path)).is_file():
-        if not table.classes or label in table.classes:
-            table.missing.append((row.line, f"{path} does not exist, seen from the table's folder, or is no file"))
-    else:
-        return Entry(path=found, label=label, split=split_of(split), group=row.cells.get("group") or None)
-    return None
+    (table.with_split if split else table.without_split).append(row.line)
+    mistakes = _mistakes(path, label, split)
+    for mistake in mistakes:
+        table.problem(row.line, mistake)
+    found = _locate(table.path, path) if path else None
+    if path and found is None and (not table.classes or label in table.classes):
+        table.missing.append((row.line, f"{path} {_why_missing(table.path.parent / path)}"))
+    if mistakes or found is None:
+        return None
+    return Entry(path=found, label=label, split=split_of(split), group=row.cells.get("group") or None)
 
 
-def _locate(table: Path, text: str) -> Path:
+def _mistakes(path: str, label: str, split: str) -> list[str]:
+    checks = {
+        "path or label is missing; expected both": not path or not label,
+        f"the label {label!r} has control characters; remove them": has_controls(label),
+        f"split {split!r}; expected train, val or test": bool(split) and split_of(split) is None,
+    }
+    return [mistake for mistake, made in checks.items() if made]
+
+
+def _locate(table: Path, text: str) -> Path | None:
     """The file that a cell means: relative to the table, with slashes or backslashes, é written either way."""
-    written = Path(os.path.normpath(table.parent / text))
-    candidates = [written, Path(os.path.normpath(table.parent / text.replace("\\", "/")))]
-    candidates += [Path(unicodedata.normalize(form, str(candidates[1]))) for form in ("NFC", "NFD")]
-    return next((path for path in candidates if path.exists()), written)
+    written = os.path.normpath(table.parent / text)
+    turned = os.path.normpath(table.parent / text.replace("\\", "/"))
+    candidates = [written, turned, *(unicodedata.normalize(form, turned) for form in ("NFC", "NFD"))]
+    return next((Path(path) for path in candidates if os.path.isfile(path)), None)
+
+
+def _why_missing(path: Path) -> str:
+    try:
+        path.stat()
+    except PermissionError:
+        return "may not be opened; change the permissions of its folder"
+    except (OSError, ValueError):
+        pass
+    return "does not exist, seen from the table's folder, or is no file"
+
+
+def _check_splits(table: Table) -> None:
+    """All rows have a split, or none has."""
+    if table.with_split:
+        for line in table.without_split:
+            table.problem(line, "the split is missing, and other rows have one; fill in the column for all or for none")
 
 
 def _check_paths(table: Table, entries: Mapping[Entry, int]) -> None:

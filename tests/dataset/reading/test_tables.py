@@ -1,3 +1,4 @@
+import os
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -102,6 +103,12 @@ def test_encodings(folder: Path, encoding: str, note: list[str]) -> None:
     assert source.notes[: len(note)] == note
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_wide_letters_without_a_mark_are_refused_in_one_line(folder: Path, encoding: str) -> None:
+    with pytest.raises(DataError, match="is in an encoding that can't be told; save it as UTF-8"):
+        read_source(table(folder, (HEADER + rows()).encode(encoding)))
+
+
 @pytest.mark.parametrize("label", ["été", "Käfer", "Größe"])
 def test_an_encoding_that_cannot_be_told_is_refused(folder: Path, label: str) -> None:
     with pytest.raises(DataError, match="is in an encoding that can't be told; save it as UTF-8"):
@@ -117,6 +124,44 @@ def test_the_third_systems_table_needs_no_header(folder: Path) -> None:
 def test_labels_stay_the_text_that_they_are(folder: Path, labels: tuple[str, str]) -> None:
     text = HEADER + rows(labels=(f'"{labels[0]}"', f'"{labels[1]}"'))
     assert set(counts(read_source(table(folder, text)))) == set(labels)
+
+
+@pytest.mark.parametrize("mark", ["\u200b", "\ufeff", "\u2060", "\u00a0", "\u3000"])
+def test_invisible_blanks_in_a_label_make_no_other_class(folder: Path, mark: str) -> None:
+    text = HEADER + rows() + f"a/a0.jpg,x{mark}\n"
+    assert set(counts(read_source(table(folder, text)))) == {"x", "y"}
+
+
+def test_joiners_belong_to_persian_labels(folder: Path) -> None:
+    label = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert set(counts(read_source(table(folder, HEADER + rows(labels=(label, "y")))))) == {label, "y"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"path";"label";"notes, more, remarks"\n' + rows(";"),
+        'note|path|label\n"a;b;c;d"|' + rows("|").replace("\n", '\n"a;b;c;d"|', 7),
+        'path , label\n"a/a0.jpg" , "x"\n"b/b0.jpg","y" \n' + rows(),
+        'path,label,note\na/a0.jpg,x,5" long\n' + rows(),
+        "image_name,target\n" + rows(),
+        "文件名,分类\n" + rows(),
+    ],
+)
+def test_cells_are_told_apart(folder: Path, text: str) -> None:
+    assert counts(read_source(table(folder, text))) == {"x": 4, "y": 4}
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_named(folder: Path) -> None:
+    text = table(folder, HEADER + rows())
+    (folder / "a").chmod(0)
+    with pytest.raises(DataError, match=r"line 2: a/a0\.jpg may not be opened"):
+        read_source(text)
+    (folder / "a").chmod(0o700)
+    text.chmod(0)
+    with pytest.raises(DataError, match=r"index\.csv can't be read \(Permission denied\)"):
+        read_source(text)
 
 
 def test_a_line_break_in_a_label_is_a_blank(folder: Path) -> None:
@@ -144,11 +189,19 @@ def test_splits_may_be_spelled_as_folders_are(folder: Path, word: str) -> None:
     ("text", "message"),
     [
         ("file,weight\na/a0.jpg,3\n", r"has columns \['file', 'weight'\]; expected path,label"),
+        ('path,label\na/a0.jpg,x\na/a1.jpg,"x\nb/b0.jpg,y\n', "line 3: a quote is not closed"),
+        ('path,label,note\na/a0.jpg,x,"n\nb/b0.jpg,y,"n"\n', "line 2: a quote is not closed"),
+        ('path,label\n"' + "x" * 200_000, "line 2: a quote is not closed"),
+        ('"path,label\na/a0.jpg,x\n', "line 1: a quote is not closed"),
+        ("path,label\n" + "a" * 300 + ".jpg,x\n", "does not exist, seen from the table's folder"),
         ("", "is empty"),
         (HEADER, "has no images"),
         ("path,label\na/a0.jpg,\n", "line 2: path or label is missing"),
         ("path,label,split\na/a0.jpg,x,holdout\n", "line 2: split 'holdout'; expected train, val or test"),
-        ("path,label,split\na/a0.jpg,x,train\nb/b0.jpg,y,\n", "has a split for some images only"),
+        (
+            "path,label,split\na/a0.jpg,x,train\nb/b0.jpg,y,\n",
+            "line 3: the split is missing, and other rows have one; fill in",
+        ),
         ("path,label\na/a0.jpg,x\na/a1.jpg,x\n", r"only one class \(x\)"),
         ("path,label,split\na/a0.jpg,x,train\nb/b0.jpg,y,train\na/a1.jpg,x,val\n", "val has no y"),
         ("path,label\na/a0.jpg,Dog, small\n", "line 2: 3 cells under 2 columns; put quotes around a cell with a comma"),
@@ -176,6 +229,18 @@ def test_all_mistakes_are_listed_with_the_lines_of_the_file(folder: Path) -> Non
         "  line 7: b/gone.jpg does not exist, seen from the table's folder, or is no file",
         "  line 8: path or label is missing; expected both",
         "  line 9: 3 cells under 2 columns; put quotes around a cell with a comma",
+    ]
+
+
+def test_every_mistake_of_a_row_is_named(folder: Path) -> None:
+    text = "path,label,split\na/gone.jpg,x\x07,holdout\nb/b0.jpg,y,train\na/a0.jpg,x,\n"
+    with pytest.raises(DataError) as caught:
+        read_source(table(folder, text))
+    assert [line.partition(";")[0] for line in str(caught.value).splitlines()[1:]] == [
+        "  line 2: a/gone.jpg does not exist, seen from the table's folder, or is no file",
+        "  line 2: split 'holdout'",
+        r"  line 2: the label 'x\x07' has control characters",
+        "  line 4: the split is missing, and other rows have one",
     ]
 
 
