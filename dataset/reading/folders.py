@@ -95,7 +95,7 @@ def _descend(walk: Walk, folder: Path) -> Path:
     folders, files = walk.children(folder)
     while len(folders) == 1 and not files and split_of(folders[0].name) is None:
         inner, pictures = walk.children(folders[0])
-        if not inner or pictures or folders[0].resolve() == folder.resolve():
+        if not inner or (pictures and len(inner) < 2) or folders[0].resolve() == folder.resolve():
             break
         walk.notes.append(f"the classes were found in {folders[0]}, the only folder in {folder}")
         folder, folders, files = folders[0], inner, pictures

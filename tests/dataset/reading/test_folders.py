@@ -143,6 +143,16 @@ def test_a_single_folder_inside_is_entered_with_a_word(tmp_path: Path, inner: st
     assert "the only folder in" in source.notes[0]
 
 
+def test_a_single_folder_inside_is_entered_past_loose_files(tmp_path: Path) -> None:
+    pets(tmp_path / "d" / "set")
+    (tmp_path / "d" / "set" / "notes.txt").write_text("mine")
+    source = read_source(tmp_path / "d")
+    assert counts(source) == {(None, "cat"): 5, (None, "dog"): 5}
+    assert source.notes[1:] == [
+        f"left out, as it is in no class: 1 file straight in {tmp_path / 'd' / 'set'}: notes.txt"
+    ]
+
+
 def test_variants_side_by_side_are_refused(tmp_path: Path) -> None:
     for variant in ("color", "grayscale", "segmented"):
         pets(tmp_path / "d" / variant)
