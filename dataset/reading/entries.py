@@ -8,15 +8,15 @@ from pathlib import Path
 SPLITS = ("train", "val", "test")
 _WORDS = {
     "train": "train(?:ing)?|trn|训练",
-    "val": "val(?:id|idation|idate|idating)?|dev(?:elopment)?|验证",
-    "test": "test(?:ing)?|tst|测试",
+    "val": "val(?:id|idation|idate|idating)?|dev(?:elopment)?|eval(?:uation)?|验证",
+    "test": "test(?:s|ing)?|tst|测试",
 }
-# Around the word: seg_train, Train Data, test_images_2, 训练集.
-_BEFORE, _AFTER = (
-    "(?:seg|data|images?|imgs?|the|my)?",
-    "(?:data(?:set)?|set|split|images?|imgs?|pictures?|photos?|集|数据)?",
+# Around the word: seg_train, Train Data, test_images_2, x_train, val_resized, 训练集.
+_AROUND = (
+    "(?:seg|x|the|my|data(?:set)?|set|split|folder|images?|imgs?|pictures?|photos?|samples?|resized|cropped|new|final|"
+    "集|数据|图片|图像|样本)*"
 )
-_SPLIT_NAMES = {split: re.compile(f"{_BEFORE}(?:{words}){_AFTER}") for split, words in _WORDS.items()}
+_SPLIT_NAMES = {split: re.compile(f"{_AROUND}(?:{words}){_AROUND}") for split, words in _WORDS.items()}
 _NO_WIDTH = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -10,28 +11,30 @@ from contract import ClassLabel
 from contract.atomic import write_text_atomically
 from contract.text import is_writable, printable
 from dataset.errors import DataError
-from dataset.reading.entries import as_label
-from dataset.reading.text_files import decode_text
+from dataset.reading.entries import as_label, has_controls
+from dataset.reading.text_files import read_text
 
 NAMES_FILES = ("names.json", "names.csv")
 INDEX_FILE = "class_indices.json"
 
 
 def read_names(
-    folder: Path, given: Path | None, labels: Sequence[str], left_out: Collection[str]
+    folders: Sequence[Path], given: Path | None, labels: Sequence[str], left_out: Collection[str]
 ) -> tuple[dict[str, str], list[str]]:
     """The display name of each label, {} where there are none, and notes. Raises `DataError`.
 
-    The file is `given`, or names.json or names.csv in `folder`: an object or a table of class -> name. The names may
-    also stand under the numbers of the classes, as in a training program that keeps the numbers in class_indices.json.
+    The file is `given`, or names.json or names.csv in one of `folders`: an object or a table of class -> name. The
+    names may also stand under the numbers of the classes, as in a training program that keeps the numbers in
+    class_indices.json.
     `left_out` are classes that may be named although they are not used.
     """
-    path = given or next((folder / name for name in NAMES_FILES if (folder / name).is_file()), None)
-    numbers = _read_numbers(folder, given)
+    found = [given] if given else _files(folders, NAMES_FILES)
+    path = found[0] if found else None
+    numbers = _read_numbers([given.parent, *folders] if given else folders)
     if path is None:
         return _names_from_numbers(numbers, labels), []
     table, note = _read(path)
-    named = table if set(labels) <= set(table) else _by_number(table, numbers)
+    named = _by_class(path, table, numbers, labels)
     missing = sorted(set(labels) - set(named))
     unknown = sorted(set(named) - set(labels) - set(left_out))
     if missing or unknown:
@@ -39,7 +42,12 @@ def read_names(
             f"{path} must have exactly the classes of the images; "
             f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
         )
-    return {label: named[label] for label in labels}, [note] if note else []
+    others = [f"{other} was left out, as the names are in {path}" for other in found[1:]]
+    return {label: named[label] for label in labels}, [note, *others] if note else others
+
+
+def _files(folders: Sequence[Path], names: Sequence[str]) -> list[Path]:
+    return [folder / name for folder in folders for name in names if (folder / name).is_file()]
 
 
 def write_names(classes: Sequence[ClassLabel], folder: Path) -> None:
@@ -50,26 +58,39 @@ def write_names(classes: Sequence[ClassLabel], folder: Path) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, str], str]:
-    text, note = decode_text(path.read_bytes(), path.name)
+    text, note = read_text(path)
     pairs = _parse_json(path, text) if path.suffix.lower() == ".json" else _parse_lines(text)
     table = {as_label(str(key)): as_label(value) for key, value in pairs if isinstance(value, str)}
+    keys = Counter(as_label(str(key)) for key, _ in pairs)
+    if twice := [key for key, count in keys.items() if count > 1]:
+        raise DataError(f"{path} names these classes more than once: {', '.join(twice)}; keep one name for each")
     if not pairs or len(table) < len(pairs) or not all(table.values()):
         raise DataError(f"{path} is not valid; expected a JSON object of class -> display name (both text)")
-    if bad := [label for label, name in table.items() if not is_writable(name) or not name.isprintable()]:
-        raise DataError(f"{path} has a display name that is not valid Unicode, for {printable(bad[0])}; correct it")
+    if bad := [label for label, name in table.items() if not is_writable(name) or has_controls(name)]:
+        raise DataError(
+            f"{path} has a display name with control characters, or that is not valid Unicode, for "
+            f"{printable(bad[0])}; correct it"
+        )
     return table, note
+
+
+class Pairs:
+    """A JSON object with all its keys, as a dictionary would silently drop those that stand there twice."""
+
+    def __init__(self, pairs: list[tuple[object, object]]) -> None:
+        self.content = pairs
 
 
 def _parse_json(path: Path, text: str) -> list[tuple[object, object]]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=Pairs)
     except ValueError as error:
         raise DataError(f"{path} is not valid JSON ({error}); expected an object of class -> display name") from error
     if isinstance(content, list):
         return list(enumerate(content))
-    if not isinstance(content, dict):
+    if not isinstance(content, Pairs):
         raise DataError(f"{path} is not valid; expected a JSON object of class -> display name (both text)")
-    return list(content.items())
+    return content.content
 
 
 def _parse_lines(text: str) -> list[tuple[object, object]]:
@@ -84,25 +105,31 @@ def _parse_lines(text: str) -> list[tuple[object, object]]:
 HEADERS = (["label", "name"], ["class", "name"], ["label", "display_name"], ["index", "name"])
 
 
-def _read_numbers(folder: Path, given: Path | None) -> dict[str, str]:
+def _read_numbers(folders: Sequence[Path]) -> dict[str, str]:
     """Number -> class, as training programs write it, in either direction; {} without such a file."""
-    path = next((place / INDEX_FILE for place in _places(folder, given) if (place / INDEX_FILE).is_file()), None)
-    if path is None:
+    found = _files(folders, [INDEX_FILE])
+    if not found:
         return {}
-    text, _ = decode_text(path.read_bytes(), path.name)
-    pairs = [(str(key), str(value)) for key, value in _parse_json(path, text)]
-    if pairs and all(value.isdecimal() for _, value in pairs):
+    path = found[0]
+    text, _ = read_text(path)
+    content = _parse_json(path, text)
+    pairs = [(str(key), str(value)) for key, value in content]
+    by_key = all(key.isdecimal() for key, _ in pairs) and not all(isinstance(value, int) for _, value in content)
+    if not by_key and all(value.isdecimal() for _, value in pairs):
         pairs = [(value, key) for key, value in pairs]
     return {number: as_label(label) for number, label in pairs}
 
 
-def _places(folder: Path, given: Path | None) -> list[Path]:
-    return [folder] if given is None else [given.parent, folder]
-
-
-def _by_number(table: dict[str, str], numbers: dict[str, str]) -> dict[str, str]:
-    if numbers and set(table) <= set(numbers):
-        return {numbers[number]: name for number, name in table.items()}
+def _by_class(path: Path, table: dict[str, str], numbers: dict[str, str], labels: Sequence[str]) -> dict[str, str]:
+    """The names by class, also where the table has them by number. Raises `DataError` where it could be either."""
+    numbered = {numbers[number]: name for number, name in table.items()} if set(table) <= set(numbers) else {}
+    if not set(labels) <= set(table):
+        return numbered or table
+    if set(labels) <= set(numbered) and numbered != table:
+        raise DataError(
+            f"{path} names the classes, or their numbers in {INDEX_FILE}: it can't be told, as the classes are called "
+            f"by numbers too. Name the classes there, and move {INDEX_FILE} away"
+        )
     return table
 
 

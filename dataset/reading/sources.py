@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from contract.text import printable
 from dataset.errors import DataError
 from dataset.reading.entries import Entry, Source
 from dataset.reading.folders import read_folder
@@ -32,7 +33,7 @@ def read_source(
     mistake, or are left out with a note where `skip_missing` says so.
     """
     wanted = [unicodedata.normalize("NFC", label) for label in classes]
-    entries, notes = _read(source, wanted, skip_missing)
+    entries, notes, folders = _read(source, wanted, skip_missing)
     _refuse_lookalikes(source, entries)
     entries, left_out = _choose(source, entries, set(wanted), min_images)
     if left_out:
@@ -40,16 +41,15 @@ def read_source(
         notes = [*notes, f"these classes were left out, as asked: {listed}"]
     _check_classes(source, entries, fewest_classes)
     labels = sorted({entry.label for entry in entries})
-    folder = source if source.is_dir() else source.parent
-    display_names, named = read_names(folder, names, labels, left_out)
-    return Source(entries=entries, notes=[*notes, *named], names=display_names)
+    display_names, named = read_names(folders, names, labels, left_out)
+    return Source(entries=entries, notes=[printable(note) for note in (*notes, *named)], names=display_names)
 
 
-def _read(source: Path, classes: Sequence[str], skip_missing: bool) -> tuple[list[Entry], list[str]]:
+def _read(source: Path, classes: Sequence[str], skip_missing: bool) -> tuple[list[Entry], list[str], list[Path]]:
     if source.is_dir():
         return read_folder(source)
     if source.is_file() and source.suffix.lower() in TABLES:
-        return read_table(source, classes=classes, skip_missing=skip_missing)
+        return *read_table(source, classes=classes, skip_missing=skip_missing), [source.parent]
     raise DataError(f"{source} {_what_to_do(source)}")
 
 
@@ -69,10 +69,16 @@ def _refuse_lookalikes(source: Path, entries: Sequence[Entry]) -> None:
     """Cat and cat are one class to a person, and to some file systems."""
     spellings: dict[str, set[str]] = defaultdict(set)
     for entry in entries:
-        spellings[unicodedata.normalize("NFKC", entry.label).casefold()].add(entry.label)
+        spellings[_looks(entry.label)].add(entry.label)
     if alike := [sorted(found) for found in spellings.values() if len(found) > 1]:
         listed = "; ".join(" and ".join(found) for found in alike)
         raise DataError(f"{source} has classes that differ in their spelling only: {listed}; choose one spelling")
+
+
+def _looks(label: str) -> str:
+    """The same for labels that a person takes for the same."""
+    seen = "".join(letter for letter in label if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", seen).casefold()
 
 
 def _choose(

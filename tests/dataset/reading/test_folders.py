@@ -37,9 +37,18 @@ def test_class_folders_have_no_split(tmp_path: Path) -> None:
             (name, "train")
             for name in ("train", "TRAIN", "training", "Train Data", "seg_train", "train_set", "train2017")
         ),
-        *((name, "train") for name in ("training-images", "trainset", "训练集", "Ｔｒａｉｎ")),
-        *((name, "val") for name in ("val", "valid", "Validation", "dev", "val_images", "validation set", "验证集")),
-        *((name, "test") for name in ("test", "Testing", "seg_test", "Test Images", "test-data", "测试")),
+        *(
+            (name, "train")
+            for name in ("training-images", "trainset", "训练集", "Ｔｒａｉｎ", "x_train", "train_images_resized")
+        ),
+        *(
+            (name, "val")
+            for name in ("val", "valid", "Validation", "dev", "val_images", "validation set", "验证集", "eval")
+        ),
+        *(
+            (name, "test")
+            for name in ("test", "Testing", "seg_test", "Test Images", "test-data", "测试", "tests", "test_split_224")
+        ),
         *((name, None) for name in ("holdout", "trains", "terrain", "testament", "valley", "cat", "12", "train_cat")),
     ],
 )
@@ -67,7 +76,8 @@ def test_split_folders_keep_their_split(tmp_path: Path, names: tuple[str, ...]) 
     [
         ".ipynb_checkpoints/dog-checkpoint.jpg", "@eaDir/a.jpg/SYNOPHOTO_THUMB_XL.jpg", "._a.jpg", ".DS_Store",
         "Thumbs.db", "desktop.ini", "inner/.cache/deep/x.jpg", "__MACOSX/cat/._a.jpg", "#recycle/b.jpg",
-        "$RECYCLE.BIN/c.jpg", "Icon\r",
+        "$RECYCLE.BIN/c.jpg", "Icon\r", "a.jpg:Zone.Identifier", "a.jpg@SynoEAStream", "~$counts.xlsx", "LOST.DIR/a",
+        "Network Trash Folder/a.jpg", "@Recently-Snapshot/a.jpg",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("place", ["cat", "."])
@@ -167,6 +177,102 @@ def test_variants_with_splits_are_refused(tmp_path: Path) -> None:
         write_splits(tmp_path / "d" / variant, "train", "val")
     with pytest.raises(DataError, match="look like variants of one set"):
         read_source(tmp_path / "d")
+
+
+@pytest.mark.parametrize("beside", ["README.md", "PlantVillage.zip", "labels.csv"])
+def test_documents_beside_a_single_folder_make_no_difference(tmp_path: Path, beside: str) -> None:
+    pets(tmp_path / "d" / "PlantVillage")
+    (tmp_path / "d" / beside).write_text("mine")
+    source = read_source(tmp_path / "d")
+    assert counts(source) == {(None, "cat"): 5, (None, "dog"): 5}
+    assert any(beside in note for note in source.notes) == (beside != "README.md")
+
+
+def test_variants_need_not_be_complete_or_tidy(tmp_path: Path) -> None:
+    pets(tmp_path / "color", 1)
+    write_images(tmp_path / "segmented", 1, {**CATS, "fox": (9, 9, 9)})
+    (tmp_path / "segmented" / "about.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"color, segmented in .* look like variants of one set"):
+        read_source(tmp_path)
+
+
+def test_days_that_some_classes_share_are_no_variants(tmp_path: Path) -> None:
+    for label, days in {"cat": (1, 2, 3), "dog": (2, 3)}.items():
+        write_images(tmp_path / label, 1, {f"2024-05-0{day}": (9, 9, 9) for day in days})
+    assert counts(read_source(tmp_path)) == {(None, "cat"): 3, (None, "dog"): 2}
+
+
+def test_a_copy_of_the_classes_beside_them_is_refused(tmp_path: Path) -> None:
+    pets(pets(tmp_path, 1) / "augmented", 1)
+    with pytest.raises(DataError, match=r"augmented has folders that are called as the classes .* \(cat, dog\)"):
+        read_source(tmp_path)
+
+
+def test_splits_inside_the_classes_are_refused(tmp_path: Path) -> None:
+    for label in CATS:
+        write_images(tmp_path / label, 1, {"train": (9, 9, 9), "test": (99, 9, 9)})
+    with pytest.raises(DataError, match="expected it the other way round: train/, val/ and test/"):
+        read_source(tmp_path)
+
+
+def test_splits_with_other_words_around_are_refused(tmp_path: Path) -> None:
+    pets(tmp_path / "train_kaggle", 1)
+    write_images(tmp_path / "val_kaggle", 1, {"cat": (9, 9, 9)})
+    with pytest.raises(DataError, match="has train_kaggle and val_kaggle, which look like splits; call them train"):
+        read_source(tmp_path)
+
+
+def test_a_test_split_without_classes_is_named(tmp_path: Path) -> None:
+    write_splits(tmp_path, "train", "val", count=1)
+    write_images(tmp_path, 1, {"test": (9, 9, 9)})
+    what = "images straight inside, not in class folders"
+    assert read_source(tmp_path).notes == [f"{tmp_path / 'test'} has {what}, and was left out"]
+    shutil.rmtree(tmp_path / "val")
+    with pytest.raises(DataError, match=rf"neither val/ \(or valid/\) nor test/ \(test/ has {what}\)"):
+        read_source(tmp_path)
+
+
+def test_a_class_called_train_may_have_folders_too(tmp_path: Path) -> None:
+    write_images(tmp_path, 1, {"bus": (9, 9, 9), "car": (99, 9, 9), "train": (9, 99, 9)})
+    write_images(tmp_path / "train", 1, {"monday": (9, 9, 99)})
+    assert counts(read_source(tmp_path)) == {(None, "bus"): 1, (None, "car"): 1, (None, "train"): 2}
+
+
+def test_links_that_lead_back_through_another_folder_end(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").symlink_to(tmp_path)
+    with pytest.raises(DataError, match="class folders without files"):
+        read_source(tmp_path)
+
+
+def test_control_characters_in_the_name_of_a_class_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, 1, {"cat": (9, 9, 9), "do\x07g": (99, 9, 9)})
+    with pytest.raises(DataError, match=r"control characters in their names: 'do\\x07g'; rename them"):
+        read_source(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "label"), [("cat ", "cat"), ("my\ncat", "my cat"), ("c\u200bat", "cat")])
+def test_blanks_in_the_name_of_a_class_are_named(tmp_path: Path, name: str, label: str) -> None:
+    write_images(tmp_path, 1, {name: (9, 9, 9), "dog": (99, 9, 9)})
+    source = read_source(tmp_path)
+    assert set(counts(source)) == {(None, label), (None, "dog")}
+    assert source.notes == [f"the folder {name!r} in {tmp_path} was read as the class {label}"]
+
+
+def test_notes_can_be_written_whatever_the_names(tmp_path: Path) -> None:
+    write_splits(tmp_path, "train", "val", count=1)
+    (tmp_path / os.fsdecode(b"\xb2\xa1")).mkdir()
+    (note,) = read_source(tmp_path).notes
+    assert r"\udcb2\udca1 is neither train, val nor test" in note.encode().decode()
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_entered_is_named(tmp_path: Path) -> None:
+    folder = pets(tmp_path / "d", 2)
+    (folder / "cat").chmod(0o444)
+    with pytest.raises(DataError, match=r"cat \(0\)\.JPG: Permission denied; .*cat \(1\)\.JPG: Permission denied"):
+        read_source(folder)
+    (folder / "cat").chmod(0o700)
 
 
 def test_folders_of_days_in_one_class_are_taken(tmp_path: Path) -> None:

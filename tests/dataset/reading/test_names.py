@@ -88,6 +88,50 @@ def test_names_of_classes_that_were_left_out_are_no_mistake(folder: Path) -> Non
     assert read_source(folder, classes=["blue", "red"]).names == {"blue": "蓝色", "red": "红色"}
 
 
+def test_names_are_found_in_the_only_folder_inside(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "download").mkdir()
+    inner = folder.rename(tmp_path / "download" / "PlantVillage")
+    (inner / "names.json").write_text(json.dumps(NAMES), encoding="utf-8")
+    assert names(tmp_path / "download") == NAMES
+
+
+def test_a_second_file_of_names_is_named(folder: Path) -> None:
+    (folder / "names.json").write_text(json.dumps(NAMES), encoding="utf-8")
+    (folder / "names.csv").write_text("red,x\n", encoding="utf-8")
+    source = read_source(folder)
+    assert source.names == NAMES
+    assert source.notes == [f"{folder / 'names.csv'} was left out, as the names are in {folder / 'names.json'}"]
+
+
+def test_joiners_belong_to_persian_names(folder: Path) -> None:
+    persian = {**NAMES, "red": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"}
+    (folder / "names.json").write_text(json.dumps(persian), encoding="utf-8")
+    assert names(folder) == persian
+
+
+@pytest.mark.parametrize("indices", [{"0": "10", "1": "2"}, {"10": 0, "2": 1}])
+def test_classes_called_by_numbers_are_told_from_their_numbers(tmp_path: Path, indices: dict[str, object]) -> None:
+    write_images(tmp_path, 1, {"10": (9, 9, 9), "2": (99, 9, 9)})
+    (tmp_path / "class_indices.json").write_text(json.dumps(indices))
+    (tmp_path / "names.json").write_text('{"0": "ten", "1": "two"}')
+    assert names(tmp_path) == {"10": "ten", "2": "two"}
+
+
+def test_names_that_could_be_by_class_or_by_number_are_refused(tmp_path: Path) -> None:
+    write_images(tmp_path, 1, {"0": (9, 9, 9), "1": (99, 9, 9)})
+    (tmp_path / "class_indices.json").write_text('{"0": "1", "1": "0"}')
+    (tmp_path / "names.json").write_text('{"0": "a", "1": "b"}')
+    with pytest.raises(DataError, match=r"or their numbers in class_indices\.json: it can't be told"):
+        names(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("gone.json", "No such file"), ("folder.json", "Is a directory")])
+def test_a_file_of_names_that_cannot_be_read_is_named(folder: Path, tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(DataError, match=rf"{name} can't be read \({reason}"):
+        names(folder, tmp_path / name)
+
+
 def test_line_breaks_in_names_are_blanks(folder: Path) -> None:
     (folder / "names.json").write_text(json.dumps({**NAMES, "red": "红\n色\t x"}), encoding="utf-8")
     assert names(folder)["red"] == "红 色 x"
@@ -102,6 +146,7 @@ def test_line_breaks_in_names_are_blanks(folder: Path) -> None:
         ('{"red": "", "blue": "b", "grün": "g"}', "expected a JSON object"),
         ('{"red": "r", "pink": "p"}', "missing: blue, grün; unknown: pink"),
         ('{"red": "r", "blue": "b", "grün": "g", "pink": "p"}', "missing: none; unknown: pink"),
+        ('{"red": "r", "red": "s", "blue": "b", "grün": "g"}', "names these classes more than once: red"),
         ('{"red": "r\\u0007", "blue": "b", "grün": "g"}', "not valid Unicode, for red"),
     ],
 )
