@@ -26,6 +26,7 @@ before = peak()
 preprocess(data, ImageSpec(size=224, resize=232))
 print(json.dumps((peak() - before) / 1024))
 """
+SIZE = (251, 173)
 MODES = ["RGBA", "LA", "P", "RGB", "L", "I;16", "1"]
 
 
@@ -51,28 +52,37 @@ def turned(orientation: int) -> Image.Exif:
     return exif
 
 
+@pytest.fixture
+def small_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an image of some thousand pixels be taken for a large one, of strips of a few rows."""
+    monkeypatch.setattr("contract.image.decoding.LARGE", 1000)
+    monkeypatch.setattr("contract.image.pixels._STRIP", 3000)
+
+
+@pytest.mark.usefixtures("small_strips")
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_strips_of_turned_images_give_the_same_bits(orientation: int) -> None:
-    noisy = draw((2501, 1703), (120, 90, 60), 0)
+    noisy = draw(SIZE, (120, 90, 60), 0)
     turn = encode(noisy, "PNG", compress_level=0, exif=turned(orientation))
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(turn)))
-    spec = ImageSpec(size=300, resize=311)
+    spec = ImageSpec(size=60, resize=62)
     assert np.array_equal(np.asarray(decode_image(turn)), np.asarray(upright))
     assert np.array_equal(preprocess(turn, spec), resize(upright, spec))
 
 
+@pytest.mark.usefixtures("small_strips")
 @pytest.mark.parametrize(("mode", "fit"), [*((mode, "crop") for mode in MODES), ("CMYK", "crop"), ("RGB", "stretch")])
 def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
-    noisy = draw((2501, 1703), (120, 90, 60), 0)
+    noisy = draw(SIZE, (120, 90, 60), 0)
     if mode == "I;16":
         noisy = Image.fromarray(np.asarray(noisy.convert("L")).astype(np.uint16) * 200)
     elif mode == "RGBA":
-        noisy.putalpha(draw((2501, 1703), (128, 128, 128), 1).convert("L"))
+        noisy.putalpha(draw(SIZE, (128, 128, 128), 1).convert("L"))
     elif mode == "LA":
         noisy = noisy.convert("L")
-        noisy.putalpha(draw((2501, 1703), (128, 128, 128), 1).convert("L"))
+        noisy.putalpha(draw(SIZE, (128, 128, 128), 1).convert("L"))
     else:
         noisy = noisy.convert(mode)
     data = encode(noisy, "JPEG") if mode == "CMYK" else encode(noisy, "PNG", compress_level=0)
-    spec = ImageSpec(size=800, resize=829, fit=fit)  # type: ignore[arg-type]
-    assert np.array_equal(preprocess(data, spec), resize(decode_image(data, shorter_side=829), spec))
+    spec = ImageSpec(size=80, resize=83, fit=fit)  # type: ignore[arg-type]
+    assert np.array_equal(preprocess(data, spec), resize(decode_image(data, shorter_side=83), spec))
