@@ -97,7 +97,7 @@ install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve
 sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in four classes
 	$(PY) -m dataset.sample --folder data/sample
 
-train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES RESUME OVERWRITE
+train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT EPOCHS BATCH LR FREEZE NAMES CLASSES MIN_IMAGES SHARES SPLIT RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
 
 train-help: $(STAMP) ## Show all training options and their defaults

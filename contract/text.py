@@ -25,3 +25,8 @@ def as_json(value: object, default: Callable[[object], object] | None = None) ->
     """Indented JSON, with each list of whole numbers, such as a row of a confusion matrix, on one line."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=default)
     return _WHOLE_NUMBERS.sub(lambda found: "[" + re.sub(r"\s+", " ", found[1]) + "]", text) + "\n"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

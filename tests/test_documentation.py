@@ -15,7 +15,7 @@ import contract.errors
 from benchmarks.compare import CompareConfig
 from benchmarks.config import BenchConfig
 from benchmarks.session import SessionBenchmark
-from contract.console import INTERRUPTED
+from contract.console import INTERRUPTED, TERMINATED
 from contract.errors import UserError
 from contract.request_error import IMAGE_STATUS
 from evaluation.check.config import CheckConfig
@@ -292,7 +292,7 @@ def test_a_wrong_status_is_found() -> None:
 
 def exit_statuses() -> set[int]:
     errors = [value for value in vars(contract.errors).values() if isinstance(value, type)]
-    return {0, INTERRUPTED} | {error.exit_code for error in errors if issubclass(error, UserError)}
+    return {0, INTERRUPTED, TERMINATED} | {error.exit_code for error in errors if issubclass(error, UserError)}
 
 
 def described_statuses(text: str) -> set[int]:
@@ -305,7 +305,7 @@ def test_troubleshooting_has_every_exit_status_and_no_other() -> None:
 
 def test_a_missing_exit_status_is_found() -> None:
     text = "## Exit statuses\n\n| exit status | meaning |\n|---|---|\n| 0 | done |\n| 1 | failed |\n"
-    assert exit_statuses() - described_statuses(text) == {2, 3, 130}
+    assert exit_statuses() - described_statuses(text) == {2, 3, 130, 143}
 
 
 # Quoted messages.

@@ -93,7 +93,8 @@ def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, folder / name)
     (folder / ".venv").symlink_to(sys.prefix)
-    write_images(folder / "path" / "to" / "images", 10)
+    for number, name in enumerate(("images", "others", "pictures")):
+        write_images(folder / "path" / "to" / name, 10, first_seed=10_000 * number)
     (folder / "leaf.jpg").write_bytes(encode(draw((64, 48), TINTS["red"], seed=7)))
     (folder / "ask.py").write_text(fences(read(PROTOCOLS), "python")[0])
     opened = Terminal(folder)

@@ -9,6 +9,9 @@ from evaluation.words import describe_accuracy
 from training.learning.trainer import Trainer
 from training.run_files import read_config, read_results
 
+# "Test again" is the test split without the images whose object is in another split too.
+SPLITS = {"validation": "validation", "test": "test", "test_untouched": "test again"}
+
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -24,10 +27,10 @@ def print_summary(folder: Path) -> None:
     """What was made, how good it is, and what to type next."""
     results, config = read_results(folder), read_config(folder)
     console.print(f"Trained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
-    for split in ("validation", "test"):
-        if results[split]:
-            first, second = describe_accuracy(results[split])
-            console.print(f"  {split:10}  {first}\n{'':14}{second}")
+    for name, shown in SPLITS.items():
+        if results.get(name):
+            first, second = describe_accuracy(results[name])
+            console.print(f"  {shown:10}  {first}\n{'':14}{second}")
     for sentence in results.get("verdicts", []):
         console.print(f"  note: {sentence}")
     console.print(f"  report      {folder / REPORT_FILE}")

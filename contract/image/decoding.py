@@ -5,19 +5,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contract.image.opening import open_image
-from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb
+from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb, upright
 from contract.image.spec import FULL_DEPTH, ImageSpec
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_LYING = {5, 6, 7, 8}
 # From so many pixels on, an image is resized strip by strip.
 LARGE = 4_000_000
 
@@ -26,9 +16,9 @@ def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
     """The pixels of an image file that the model sees: uint8 [size, size, 3], RGB. Raises `ImageError`."""
     opened = open_image(data)
     image = opened.load(spec.resize)
-    if opened.orientation in _UPRIGHT or image.width * image.height < LARGE:
-        return resize(_upright(to_rgb(image, spec.depth), opened.orientation), spec)
-    return _resize_in_strips(image, spec)
+    if image.width * image.height < LARGE:
+        return resize(to_rgb(image, spec.depth, opened.orientation), spec)
+    return _resize_in_strips(image, spec, opened.orientation)
 
 
 def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL_DEPTH) -> Image.Image:
@@ -39,11 +29,7 @@ def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL
     Raises `ImageError`.
     """
     opened = open_image(data)
-    return _upright(to_rgb(opened.load(shorter_side), depth), opened.orientation)
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+    return to_rgb(opened.load(shorter_side), depth, opened.orientation)
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
@@ -55,24 +41,24 @@ def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
     return np.asarray(square)
 
 
-def _resize_in_strips(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+def _resize_in_strips(image: Image.Image, spec: ImageSpec, orientation: int) -> NDArray[np.uint8]:
     """What `to_rgb` and `resize` give, to the bit, without the whole image in RGB.
 
     Pillow, too, resamples the rows first, to 8 bits, and then the columns of the result.
     """
-    left, top, right, bottom = spec.view(*image.size)
-    rows = Image.new("RGB", (spec.size, image.height))
-    for (_, first, _, end), strip in rgb_strips(image, spec.depth):
-        narrow = strip.resize((spec.size, end - first), Image.Resampling.BILINEAR, box=(left, 0, right, end - first))
-        rows.paste(narrow, (0, first))
+    width, height = upright(image.size, orientation)
+    left, top, right, bottom = spec.view(width, height)
+    rows = Image.new("RGB", (spec.size, height))
+    for first, strip in rgb_strips(image, spec.depth, orientation):
+        part = (left, 0, right, strip.height)
+        rows.paste(strip.resize((spec.size, strip.height), Image.Resampling.BILINEAR, box=part), (0, first))
     return np.asarray(rows.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=(0, top, spec.size, bottom)))
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
     """Width and height of an image file when upright, read from its header. Raises `ImageError`."""
     opened = open_image(data)
-    width, height = opened.size
-    return (height, width) if opened.orientation in _LYING else (width, height)
+    return upright(opened.size, opened.orientation)
 
 
 def file_mode(data: bytes) -> str:

@@ -13,7 +13,7 @@ from contract.image.signature import PNG_CRITICAL, PNG_MAGIC
 
 _END_OF_IMAGE = b"\xff\xd9"
 # Bits that a decoder would take for pixels if any were missing, so that two decoded images would differ.
-_FILLERS = (b"", b"\x55" * 64, b"\xaa" * 64)
+_FILLERS = (b"\x55" * 64, b"\xaa" * 64)
 _COEFFICIENTS = 64
 _START_OF_SCAN = 0xDA
 _FRAMES = {0xC0, 0xC1, 0xC2}
@@ -55,9 +55,28 @@ def _jpeg_with_end_mark(data: bytes) -> bytes | None:
     """
     if data.rstrip(b"\0").endswith(_END_OF_IMAGE) or not _all_coefficients_are_there(data):
         return None
-    data = data.removesuffix(_END_OF_IMAGE[:1])
-    images = {_digest(data + filler + _END_OF_IMAGE) for filler in _FILLERS}
+    data = _without_fill(data)
+    # A decoder that misses a restart mark passes over all bytes before it, so the bits stand behind one too.
+    restart = _next_restart_mark(data)
+    fillers = (b"", *(bits + restart + bits for bits in _FILLERS))
+    images = {_digest(data + filler + _END_OF_IMAGE) for filler in fillers}
     return data + _END_OF_IMAGE if len(images) == 1 and None not in images else None
+
+
+def _without_fill(data: bytes) -> bytes:
+    """The data without the zeros of a file that was never filled, and without half an end mark."""
+    end = len(data.rstrip(b"\0\xff"))
+    while data.startswith(b"\xff\0", end):  # a byte of coded data that is 255 is followed by 0
+        end += 2
+    return data[:end]
+
+
+def _next_restart_mark(data: bytes) -> bytes:
+    """The restart mark that a decoder expects after the last one of the last scan (ITU T.81, E.1.4)."""
+    scan = data.rfind(bytes((0xFF, _START_OF_SCAN)))
+    last = max(range(0xD0, 0xD8), key=lambda mark: data.rfind(bytes((0xFF, mark)), scan))
+    seen = data.find(bytes((0xFF, last)), scan) >= 0
+    return bytes((0xFF, 0xD0 + (last - 0xD0 + 1) % 8 if seen else 0xD0))
 
 
 def _digest(data: bytes) -> str | None:

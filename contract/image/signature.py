@@ -9,7 +9,8 @@ MAX_PNG_METADATA_BYTES = 4 << 20
 
 SUPPORTED = ("AVIF", "BMP", "HEIC", "JPEG", "PNG", "WEBP")
 EXPECTED = "JPEG, PNG, WebP, HEIC, AVIF or BMP"
-_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+# The last two are of HEIF in general; a file that says no more is most likely HEIC, and its decoder knows.
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _AVIF = {b"avif", b"avis"}
 _OTHERS = (
     (b"GIF8", "GIF"),
@@ -43,9 +44,6 @@ def _sniff_brands(data: bytes) -> str:
     """HEIC, AVIF and video share one container, whose first box lists what it can be read as (ISO/IEC 14496-12)."""
     end = min(int.from_bytes(data[:4]), 4096)
     brands = [data[8:12], *(data[place : place + 4] for place in range(16, end - 3, 4))]
-    for kind, known in (("AVIF", _AVIF), ("HEIC", _HEIC)):
-        if brands[0] in known:
-            return kind
     return next((kind for kind, known in (("AVIF", _AVIF), ("HEIC", _HEIC)) if known & set(brands)), "video")
 
 

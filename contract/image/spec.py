@@ -28,8 +28,8 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         """Check the depth. Raises `ValueError`."""
-        if not 8 <= self.depth <= FULL_DEPTH:
-            raise ValueError(f"depth is {self.depth}; expected 8 to {FULL_DEPTH}")
+        if not isinstance(self.depth, int) or not 8 <= self.depth <= FULL_DEPTH:
+            raise ValueError(f"depth is {self.depth}; expected a whole number from 8 to {FULL_DEPTH}")
 
     def view(self, width: int, height: int) -> tuple[float, float, float, float]:
         """The part of an image that the model sees: left, top, right, bottom, in pixels of the image."""

@@ -15,6 +15,7 @@ from rich import get_console
 from rich.progress import track
 
 from contract import ImageError, bits_used, decode_image, file_mode, upright_size
+from contract.text import counted
 from dataset.errors import DataError
 from dataset.pictures.cache import THUMBNAIL_SIDE, Picture, PictureCache, cache_folder
 
@@ -114,7 +115,8 @@ def refuse_unreadable(unreadable: Mapping[Path, str]) -> None:
     """Raise `DataError` with the files that can't be read, unless there are none."""
     if unreadable:
         raise DataError(
-            f"{len(unreadable)} files are not readable images:\n{shorten(describe_unreadable(unreadable))}\n"
+            f"{counted(len(unreadable), 'file')} can't be read as an image:\n"
+            f"{shorten(describe_unreadable(unreadable))}\n"
             "Repair or remove them, or train without them: SKIP_UNREADABLE=1"
         )
 

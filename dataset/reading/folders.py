@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence, Set
 from pathlib import Path
 
-from contract.text import is_writable, printable
+from contract.text import counted, is_writable, printable
 from dataset.errors import DataError
 from dataset.reading.entries import Entry, as_label, has_controls
 from dataset.reading.layout import SHOWN, descend, refuse_variants, split_folders
@@ -78,7 +78,9 @@ def _name_loose(walk: Walk, files: Sequence[Path], companions: Set[str]) -> None
     if loose:
         folder = files[0].parent
         listed = ", ".join(printable(name) for name in loose[:SHOWN]) + (", …" if len(loose) > SHOWN else "")
-        walk.notes.append(f"{len(loose)} files straight in {folder} belong to no class and were left out: {listed}")
+        walk.notes.append(
+            f"left out, as it is in no class: {counted(len(loose), 'file')} straight in {folder}: {listed}"
+        )
 
 
 def _check_names(entries: Sequence[Entry]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.text import counted
 from dataset.errors import DataError
 from dataset.reading.entries import Entry, as_label, has_controls, split_of
 from dataset.reading.text_files import read_text
@@ -87,14 +88,16 @@ def read_table(
     _check_splits(table)
     if table.missing and skip_missing:
         line, what = table.missing[0]
-        table.notes.append(f"{len(table.missing)} rows of {path.name} were skipped, the first is line {line}: {what}")
+        table.notes.append(
+            f"skipped: {counted(len(table.missing), 'row')} of {path.name}, the first in line {line}: {what}"
+        )
     else:
         table.problems += table.missing
     table.raise_for_problems()
     if repeated:
-        table.notes.append(f"{repeated} rows of {path.name} stand there more than once, and count once")
+        table.notes.append(f"counted once: {counted(repeated, 'repeated row')} of {path.name}")
     if table.broken:
-        table.notes.append(f"{table.broken} labels of {path.name} had line breaks or tabs, which were read as blanks")
+        table.notes.append(f"line breaks or tabs read as blanks: {counted(table.broken, 'label')} of {path.name}")
     if not entries:
         raise DataError(f"{path} has no images; expected one line for each image: path,label")
     return sorted(entries, key=lambda entry: entry.path), table.notes

@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from contract.text import counted
 from dataset.data_set import DataSet, load_data
 from evaluation.check.config import CheckConfig
 from evaluation.check.findings import Findings, find
@@ -49,7 +50,7 @@ class Report:
     def _objects(self) -> list[str]:
         clusters = self.findings.clusters
         images = sum(len(cluster) for cluster in clusters)
-        return [f"{images} images show {len(clusters)} objects and stay together"] if clusters else []
+        return [f"{images} images show {counted(len(clusters), 'object')} and stay together"] if clusters else []
 
     def write(self, title: str, path: Path) -> None:
         """Write the page. Raises `OSError`."""

@@ -4,6 +4,7 @@ from rich.console import Console
 
 from contract import UserError
 from contract.text import printable
+from dataset.errors import DataError
 from dataset.labelled import read_labelled
 from evaluation.answers import Answers
 from evaluation.measure.bundle_answers import answer
@@ -42,31 +43,40 @@ def measure(config: MeasureConfig) -> Measured:
     if not images.examples:
         raise UserError(f"{config.data} has no images to measure; choose another part with PART=")
     measured = measure_answers(model.manifest, answer(model, images.examples))
-    point, told_of_point = _operating_point(config, measured, target)
+    point, told_of_point, unreachable = _operating_point(config, measured, target)
     told = {
         "facts": [
             f"{model.manifest.name} {model.manifest.version}, on {config.provider}",
             f"{printable(str(config.data))}, {'all images' if images.part == 'all' else images.part}",
         ],
-        "verdicts": judge(Evidence(split=images.part, scores=measured.scores)),
+        "verdicts": judge(Evidence(split="measured" if images.part == "all" else images.part, scores=measured.scores)),
         "warnings": [*trained_on(config.bundle, images.examples), *images.notes],
     }
     config.folder.mkdir(parents=True, exist_ok=True)
     title = f"{model.manifest.name} on {printable(config.data.name)}"
     write_results(measured, images.examples, told, point, title, config.folder)
     _say(config, measured, [*told["warnings"], *told["verdicts"]], told_of_point)
+    if unreachable:
+        raise unreachable
     return measured
 
 
 def _operating_point(
     config: MeasureConfig, measured: Measured, target: RecallTarget | None
-) -> tuple[OperatingPoint | None, list[str]]:
-    """The threshold is chosen on the validation images of the run where they are at hand, and measured on these."""
+) -> tuple[OperatingPoint | None, list[str], DataError | None]:
+    """What is done about a class that must not be missed: the point, words on it, or why no threshold reaches it.
+
+    The threshold is chosen on the validation images of the run where they are at hand, and measured on these.
+    """
     if target is None:
-        return None, []
+        return None, [], None
     chosen_on: Answers = validation_answers(config.bundle) or measured.answers
     temperature = measured.manifest.temperature
-    point = measure_threshold(measured.answers, target, choose_threshold(chosen_on, target, temperature), temperature)
+    try:
+        threshold = choose_threshold(chosen_on, target, temperature)
+    except DataError as error:
+        return None, [], error  # raised once all that was measured is written
+    point = measure_threshold(measured.answers, target, threshold, temperature)
     low, high = point.recall_interval
     sentence = (
         f"To find {target.recall:.0%} of {target.label}, report it from a probability of {point.threshold:g} on: here "
@@ -74,7 +84,7 @@ def _operating_point(
         f"{point.false_alarms} of the other images are false alarms."
     )
     where = "" if chosen_on is not measured.answers else " The threshold was chosen on these same images."
-    return point, [sentence + where]
+    return point, [sentence + where], None
 
 
 def _say(config: MeasureConfig, measured: Measured, sentences: list[str], told_of_point: list[str]) -> None:

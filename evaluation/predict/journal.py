@@ -55,10 +55,6 @@ class Journal:
             temporary.replace(self._path)
             yield writer
 
-    def remove(self) -> None:
-        """All is answered and written elsewhere."""
-        self._path.unlink(missing_ok=True)
-
 
 class Writer:
     """Adds answers to an open journal."""

@@ -7,6 +7,7 @@ from rich import get_console
 from rich.progress import Progress
 
 from contract import UsageError, UserError
+from contract.text import counted
 from evaluation.predict.answers import Answer, answer_images
 from evaluation.predict.config import PredictConfig
 from evaluation.predict.files import find_images, is_one_file
@@ -76,4 +77,4 @@ def _conclude(answers: list[Answer], out: Path) -> None:
         listed = "\n".join(f"  {answer.path}: {answer.error}" for answer in failed[:SHOWN])
         more = f"\n  … and {len(failed) - SHOWN} more" if len(failed) > SHOWN else ""
         sys.stdout.flush()
-        raise UserError(f"{len(failed)} pictures could not be answered:\n{listed}{more}")
+        raise UserError(f"{counted(len(failed), 'picture')} could not be answered:\n{listed}{more}")

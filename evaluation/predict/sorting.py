@@ -13,7 +13,7 @@ _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f]|^\.+$|[. ]$')
 
 
 def sort_images(answers: Sequence[Answer], folder: Path) -> int:
-    """Copy each picture that was answered; returns how many. A copy that is there already is left. Raises `OSError`."""
+    """Copy each picture that was answered; returns how many. Files of these names are replaced. Raises `OSError`."""
     taken: dict[Path, Path] = {}
     for answer in answers:
         if answer.best:

@@ -62,7 +62,7 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
         ({"novelty": 1}, "missing or unknown entries: novelty"),
         ({"classes": [{"label": "a"}]}, "malformed entry"),
         ({"image": {}}, "malformed entry"),
-        ({"image": {**SPEC, "depth": 17}}, "malformed entry .*depth is 17; expected 8 to 16"),
+        ({"image": {**SPEC, "depth": 17}}, "malformed entry .*depth is 17; expected a whole number from 8 to 16"),
         ({"image": {**SPEC, "blur": 1}}, "missing or unknown entries: blur"),
     ],
 )

@@ -40,7 +40,7 @@ def test_unreadable_files_are_listed_and_stop(folder: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(folder)
     message = str(caught.value)
-    assert message.startswith("3 files are not readable images:\n")
+    assert message.startswith("3 files can't be read as an image:\n")
     assert f"{folder}/red/animation.jpg: this is GIF; expected JPEG, PNG, WebP, HEIC, AVIF or BMP" in message
     assert f"{folder}/blue/cut.jpg: the image is damaged or truncated" in message
     assert message.endswith("SKIP_UNREADABLE=1")

@@ -29,7 +29,7 @@ from training.train import train
 def config(tmp_path: Path) -> TrainConfig:
     data = write_images(tmp_path / "data", 5)
     return TrainConfig(
-        data=data, run="r", runs=tmp_path / "runs", arch="resnet18", weights="none", size=32, epochs=2, batch=8
+        data=data, run="r", runs=tmp_path / "runs", arch="resnet18", weights="none", size=32, epochs=1, batch=8
     )
 
 
@@ -42,7 +42,7 @@ def test_a_run_goes_on_where_its_images_and_weights_were_moved(
     config: TrainConfig, tmp_path: Path, run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = shutil.copy(run_folder / "checkpoints/best.pt", tmp_path / "a.pth")
-    started = replace(config, weights=str(weights))
+    started = replace(config, weights=str(weights), epochs=2)
     with monkeypatch.context() as patch:
         interrupt_after(1, patch)
         with pytest.raises(KeyboardInterrupt):
@@ -59,7 +59,7 @@ def test_other_weights_are_another_run(
 ) -> None:
     weights = tmp_path / "a.pth"
     shutil.copy(run_folder / "checkpoints/best.pt", weights)
-    started = replace(config, weights=str(weights))
+    started = replace(config, weights=str(weights), epochs=2)
     interrupt_after(1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         train(started)
@@ -159,14 +159,6 @@ def test_figures_are_given_without_the_images_that_cross_given_splits(config: Tr
     found = results(config)
     assert found["test"]["images"] == 13  # type: ignore[index]
     assert found["test_untouched"]["images"] == 12  # type: ignore[index]
-
-
-def test_losses_of_training_and_validation_are_the_same_loss(config: TrainConfig) -> None:
-    smoothed = replace(config, label_smoothing=0.9, epochs=8)
-    train(smoothed)
-    last = json.loads((config.folder / "metrics.jsonl").read_text().splitlines()[-1])
-    # With 90 % smoothing over three classes, the smoothed loss can't fall below 0.99.
-    assert last["train_loss"] < 0.99
 
 
 def test_many_options_of_the_data_are_no_part_of_a_run(config: TrainConfig) -> None:

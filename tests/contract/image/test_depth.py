@@ -43,7 +43,7 @@ def test_files_of_eight_bits_have_no_depth(kind: str) -> None:
     assert bits_used(encode(draw((20, 20), (9, 9, 9), 0), kind)) is None
 
 
-@pytest.mark.parametrize("depth", [7, 17])
+@pytest.mark.parametrize("depth", [7, 17, 12.5])
 def test_other_depths_are_refused(depth: int) -> None:
-    with pytest.raises(ValueError, match=f"depth is {depth}; expected 8 to 16"):
+    with pytest.raises(ValueError, match=f"depth is {depth}; expected a whole number from 8 to 16"):
         ImageSpec(size=8, resize=8, depth=depth)

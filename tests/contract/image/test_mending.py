@@ -47,6 +47,24 @@ def test_a_jpeg_that_lacks_pixels_is_refused_wherever_it_is_cut(kind: str) -> No
             decode_image(data[:cut])
 
 
+@pytest.mark.parametrize("options", [{"restart_marker_blocks": 7}, {"restart_marker_rows": 1}])
+def test_a_jpeg_that_is_cut_before_a_restart_mark_is_refused(options: dict[str, Any]) -> None:
+    data = encode(PICTURE, **options)
+    marks = [place for place in range(len(data) - 1) if data[place] == 0xFF and 0xD0 <= data[place + 1] <= 0xD7]
+    assert len(marks) > 5
+    for mark in marks:
+        with pytest.raises(ImageError, match="damaged or truncated"):
+            decode_image(data[:mark])
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.95])
+def test_a_download_that_was_never_finished_is_refused(share: float) -> None:
+    data = encode(PICTURE)
+    there = int(len(data) * share)
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode_image(data[:there] + bytes(len(data) - there))
+
+
 def test_a_large_jpeg_without_end_mark_is_taken_at_a_smaller_scale() -> None:
     data = encode(draw((900, 700), (120, 90, 60), 1))
     assert np.array_equal(preprocess(data[:-2], SPEC), preprocess(data, SPEC))

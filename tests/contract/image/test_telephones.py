@@ -97,6 +97,7 @@ def brands(major: bytes, *others: bytes) -> bytes:
         (brands(b"heic", b"mif1", b"heic"), "HEIC"),
         (brands(b"mif1", b"mif1", b"heix"), "HEIC"),
         (brands(b"msf1", b"hevc"), "HEIC"),
+        (brands(b"mif1", b"miaf"), "HEIC"),
         (brands(b"avif", b"mif1", b"miaf"), "AVIF"),
         (brands(b"mif1", b"miaf", b"avif"), "AVIF"),
         (brands(b"avis", b"msf1"), "AVIF"),

@@ -153,6 +153,16 @@ def test_a_single_folder_inside_is_entered_with_a_word(tmp_path: Path, inner: st
     assert "the only folder in" in source.notes[0]
 
 
+def test_a_single_folder_inside_is_entered_past_loose_files(tmp_path: Path) -> None:
+    pets(tmp_path / "d" / "set")
+    (tmp_path / "d" / "set" / "notes.txt").write_text("mine")
+    source = read_source(tmp_path / "d")
+    assert counts(source) == {(None, "cat"): 5, (None, "dog"): 5}
+    assert source.notes[1:] == [
+        f"left out, as it is in no class: 1 file straight in {tmp_path / 'd' / 'set'}: notes.txt"
+    ]
+
+
 def test_variants_side_by_side_are_refused(tmp_path: Path) -> None:
     for variant in ("color", "grayscale", "segmented"):
         pets(tmp_path / "d" / variant)
@@ -292,16 +302,14 @@ def test_loose_pictures_are_named(tmp_path: Path, place: str) -> None:
     for number in range(5):
         shutil.copy(tmp_path / "train/red/red (0).JPG", tmp_path / place / f"{number}.jpg")
     (note,) = read_source(tmp_path).notes
-    assert note == (
-        f"5 files straight in {tmp_path / place} belong to no class and were left out: 0.jpg, 1.jpg, 2.jpg, …"
-    )
+    assert note == (f"left out, as it is in no class: 5 files straight in {tmp_path / place}: 0.jpg, 1.jpg, 2.jpg, …")
 
 
 def test_an_archive_beside_the_classes_is_named(tmp_path: Path) -> None:
     folder = pets(tmp_path / "d")
     (folder / "d.zip").write_bytes(b"PK")
     (folder / "README.md").write_text("mine")
-    assert read_source(folder).notes == [f"1 files straight in {folder} belong to no class and were left out: d.zip"]
+    assert read_source(folder).notes == [f"left out, as it is in no class: 1 file straight in {folder}: d.zip"]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:

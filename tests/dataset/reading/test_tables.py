@@ -76,7 +76,7 @@ def test_paths_are_relative_to_the_table(folder: Path) -> None:
         ),
         (
             HEADER + rows() + "a/a0.jpg,x\n a/a1.jpg , x \n",
-            ["2 rows of index.csv stand there more than once, and count once"],
+            ["counted once: 2 repeated rows of index.csv"],
         ),
         ('path,label\n"a/a0.jpg","x"\n' + rows()[11:], []),
     ],
@@ -167,7 +167,7 @@ def test_what_may_not_be_read_is_named(folder: Path) -> None:
 def test_a_line_break_in_a_label_is_a_blank(folder: Path) -> None:
     source = read_source(table(folder, HEADER + rows(labels=('"leaf\nrust"', "y"))))
     assert set(counts(source)) == {"leaf rust", "y"}
-    assert source.notes == ["4 labels of index.csv had line breaks or tabs, which were read as blanks"]
+    assert source.notes == ["line breaks or tabs read as blanks: 4 labels of index.csv"]
 
 
 def test_names_with_accents_are_found_either_way(folder: Path) -> None:
@@ -280,4 +280,4 @@ def test_files_that_are_not_there_can_be_skipped(folder: Path) -> None:
     source = read_source(table(folder, HEADER + rows() + "gone.jpg,x\n"), skip_missing=True)
     assert counts(source) == {"x": 4, "y": 4}
     (note,) = source.notes
-    assert note.startswith("1 rows of index.csv were skipped, the first is line 10: gone.jpg does not exist")
+    assert note.startswith("skipped: 1 row of index.csv, the first in line 10: gone.jpg does not exist")

@@ -11,6 +11,7 @@ from evaluation.check.check import check, examine
 from evaluation.check.config import CheckConfig
 from evaluation.check.shortcuts import Shortcut, find_shortcuts
 from tests.commands import call_module
+from tests.effort import times
 from tests.pictures import draw, write_images, write_splits
 
 
@@ -38,7 +39,7 @@ def test_the_command_prints_what_it_found(tmp_path: Path) -> None:
         Image.open(data / "red/red (0).JPG").point(lambda value, by=level: value * by).save(data / f"red/{level}.png")
     result = call_module("evaluation.check", "--data", str(data), "--out", str(tmp_path / "a.html"))
     assert result.returncode == 0, result.stderr
-    assert "3 images show 1 objects and stay together." in result.stdout
+    assert "3 images show 1 object and stay together." in result.stdout
     assert result.stdout.endswith(f"Page: {tmp_path / 'a.html'}\n")
 
 
@@ -115,7 +116,8 @@ def test_the_border_of_insects_is_near_what_was_measured_before(shared_data: Pat
     assert low < 0.63 < high
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(times(1, 20)))
 def test_size_and_bytes_of_tiles_are_not_better_than_the_majority(shared_data: Path, seed: int) -> None:
     report = examine(load_data(DataOptions(data=shared_data / "magnetic_tile", seed=seed)))
     found = by_name(report.shortcuts)["the size and the file"]

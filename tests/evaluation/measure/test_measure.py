@@ -87,6 +87,14 @@ def test_a_class_that_must_not_be_missed_gets_a_threshold(
     assert "chosen on these same images" not in printed
 
 
+def test_a_recall_out_of_reach_is_told_after_the_results_are_written(bundle: Path, tmp_path: Path) -> None:
+    lone = shutil.copytree(bundle, tmp_path / "lone")  # without its run, so the threshold is chosen on these images
+    data = write_images(tmp_path / "d", 3, {"blue": TINTS["blue"], "grün": TINTS["grün"]}, first_seed=6000)
+    with pytest.raises(DataError, match="there is no image of class red"):
+        measure(MeasureConfig(bundle=lone, data=data, out=tmp_path / "out", recall="red:0.9"))
+    assert evaluation(tmp_path / "out")["scores"]["images"] == 6
+
+
 @pytest.mark.parametrize("recall", ["red", "red:2", "pink:0.9"])
 def test_a_wish_that_makes_no_sense_is_refused(bundle: Path, new: Path, recall: str) -> None:
     with pytest.raises(UsageError, match="RECALL="):
@@ -108,7 +116,7 @@ def test_a_split_that_is_not_there_is_named(bundle: Path, new: Path) -> None:
 
 def test_unreadable_files_stop_or_are_skipped(bundle: Path, new: Path, tmp_path: Path) -> None:
     (new / "red" / "notes.txt").write_text("remember")
-    with pytest.raises(DataError, match="1 files are not readable images"):
+    with pytest.raises(DataError, match="1 file can't be read as an image"):
         measure(MeasureConfig(bundle=bundle, data=new))
     measure(MeasureConfig(bundle=bundle, data=new, skip_unreadable=True, out=tmp_path / "out"))
     assert "1 unreadable files were skipped" in evaluation(tmp_path / "out")["warnings"]

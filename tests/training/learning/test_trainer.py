@@ -1,12 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch.nn import functional
 
 from dataset.data_set import load_data
 from dataset.split_file import Example
 from tests.pictures import write_images
 from training.config import TrainConfig
+from training.learning.engine import train_one_epoch
 from training.learning.trainer import build_trainer, cluster_numbers
 
 
@@ -28,3 +32,18 @@ def test_the_bits_of_16_bit_images_go_into_the_image_contract(tmp_path: Path) ->
     assert trainer.spec.depth == 12
     pixels, _ = next(iter(trainer.batches))
     assert pixels.float().mean() > 60  # at 16 bits the images would be nearly black
+
+
+def test_the_loss_of_training_is_that_of_validation_without_smoothing(images: Path, tmp_path: Path) -> None:
+    config = TrainConfig(
+        data=images, run="r", runs=tmp_path, arch="resnet18", weights="none", size=32, lr=1e-12, label_smoothing=0.9
+    )
+    trainer = build_trainer(config, load_data(config), fresh=True)
+    batch = next(iter(trainer.batches))
+    with torch.no_grad():
+        trainer.model.train()
+        logits = trainer.model(batch[0])
+    plain, smoothed = functional.cross_entropy(logits, batch[1]), trainer.step.criterion(logits, batch[1])
+    step = replace(trainer.step, precision=torch.float32)
+    loss, _ = train_one_epoch(trainer.model, [batch], step, lambda *_: None)
+    assert abs(loss - float(plain)) < 1e-4 < abs(float(smoothed) - float(plain))
