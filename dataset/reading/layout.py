@@ -31,9 +31,7 @@ def descend(walk: Walk, source: Path) -> list[Path]:
         if len(folders) != 1 or split_of(folders[0].name) or walk.pictures(way[-1]):
             return way
         (inner,) = folders
-        if not (below := walk.children(inner)[0]) or inner.resolve() in seen:
-            return way
-        if len(below) == 1 and walk.pictures(inner):
+        if not walk.children(inner)[0] or walk.pictures(inner) or inner.resolve() in seen:
             return way
         walk.notes.append(f"the classes were found in {inner}, the only folder in {way[-1]}")
         way.append(inner)

@@ -95,12 +95,20 @@ def _choose(
     return [entry for entry in entries if entry.label in kept], left_out
 
 
+def _inside(source: Path, labels: Sequence[str]) -> str:
+    """What to do if the only folder holds pictures and folders: it may be a class, or hold the classes."""
+    inner = source / labels[0] if len(labels) == 1 else source
+    if source.is_dir() and inner != source and inner.is_dir() and any(path.is_dir() for path in inner.iterdir()):
+        return f"; if the folders in {labels[0]} are the classes, set DATA={inner}"
+    return ""
+
+
 def _check_classes(source: Path, entries: Sequence[Entry], fewest: int) -> None:
     """Enough classes, and each of them in every split that was given. Raises `DataError` with all that is missing."""
     labels = sorted({entry.label for entry in entries})
     if len(labels) < fewest:
         found = f"only one class ({labels[0]})" if labels else "no class that is not left out"
-        raise DataError(f"{source} has {found}; expected at least {fewest}")
+        raise DataError(f"{source} has {found}; expected at least {fewest}{_inside(source, labels)}")
     present = Counter((entry.split, entry.label) for entry in entries)
     splits = sorted({entry.split for entry in entries}, key=str)
     missing = [f"{split} has no {label}" for split in splits for label in labels if not present[split, label]]

@@ -163,6 +163,15 @@ def test_a_single_folder_inside_is_entered_past_loose_files(tmp_path: Path) -> N
     ]
 
 
+def test_a_single_folder_with_pictures_and_folders_is_not_guessed_at(tmp_path: Path) -> None:
+    inner = pets(tmp_path / "d" / "set")
+    shutil.copy(inner / "cat" / "cat (0).JPG", inner)
+    with pytest.raises(
+        DataError, match=r"only one class \(set\); .*; if the folders in set are the classes, set DATA=.*set"
+    ):
+        read_source(tmp_path / "d")
+
+
 def test_variants_side_by_side_are_refused(tmp_path: Path) -> None:
     for variant in ("color", "grayscale", "segmented"):
         pets(tmp_path / "d" / variant)
