@@ -104,5 +104,5 @@ def _file(picture: Picture) -> Table:
 SHORTCUTS: dict[str, Callable[[Picture], Table]] = {
     "the border of the image": _border,
     "the mean colour": _colour,
-    "the size and the file": _file,
+    "the size of image and file": _file,
 }

@@ -120,7 +120,7 @@ def test_the_border_of_insects_is_near_what_was_measured_before(shared_data: Pat
 @pytest.mark.parametrize("seed", range(times(1, 20)))
 def test_size_and_bytes_of_tiles_are_not_better_than_the_majority(shared_data: Path, seed: int) -> None:
     report = examine(load_data(DataOptions(data=shared_data / "magnetic_tile", seed=seed)))
-    found = by_name(report.shortcuts)["the size and the file"]
+    found = by_name(report.shortcuts)["the size of image and file"]
     assert not found.better
     assert "not shown to be better than always answering the commonest class" in found.sentence
 
