@@ -37,7 +37,7 @@ def read_labelled(
 
     Part "auto" is the test split if the source has one, else val, else everything.
     """
-    found = read_source(source, classes=classes, fewest_classes=1, skip_missing=skip_unreadable)
+    found = read_source(source, classes=classes, to_train=False, skip_missing=skip_unreadable)
     _check_known(source, found.entries, labels)
     inspection = inspect_images([entry.path for entry in found.entries])
     if not skip_unreadable:

@@ -1,17 +1,15 @@
 """Figures in, a page out that can be judged and mailed alone: of a training run, or of one set of images."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from contract import ClassLabel
 from contract.atomic import write_text_atomically
 from evaluation.curves import CoveragePoint
 from evaluation.metrics import top_confusions
+from evaluation.pages import Filters, embedded, render
 from evaluation.plots import plot_confusion, plot_curves
 from evaluation.thresholds import OperatingPoint
 from evaluation.words import p_value
@@ -51,7 +49,8 @@ def write_report(
         plot_curves(history, quantity, results["epoch"], folder / f"{quantity}.png")
     draw_confusion(results[split], classes, split, folder / CONFUSION_FILE)
     page = render(
-        "report.html.j2",
+        Path(__file__).with_name("report.html.j2"),
+        _filters(),
         results=results,
         split=split,
         scores=results[split],
@@ -67,7 +66,8 @@ def write_report(
 def write_split_report(page: SplitPage, path: Path) -> None:
     """Write the page about one set of images, with its pictures inside."""
     text = render(
-        "split.html.j2",
+        Path(__file__).with_name("split.html.j2"),
+        _filters(),
         page=page,
         confusions=_confusions(page.scores, page.classes),
         display_names=_display_names(page.classes),
@@ -80,20 +80,6 @@ def draw_confusion(scores: Mapping[str, Any], classes: Sequence[ClassLabel], spl
     """The confusion matrix of a split as a PNG."""
     names = [entry.label for entry in classes]
     plot_confusion(scores["confusion"], names, f"Confusion matrix of the {split} images", path)
-
-
-def render(template: str, **context: object) -> str:
-    """A template of this folder as text, with everything escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters.update(percent=_percent, figure=_figure, p_value=p_value)
-    return environment.get_template(template).render(**context)
-
-
-def embedded(path: Path) -> str:
-    """A picture as a data URL: the page can be mailed as one file."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _rows(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +99,10 @@ def _confusions(scores: Mapping[str, Any], classes: Sequence[ClassLabel]) -> lis
 
 def _display_names(classes: Sequence[ClassLabel]) -> dict[str, str]:
     return {entry.label: entry.display_name for entry in classes}
+
+
+def _filters() -> Filters:
+    return {"percent": _percent, "figure": _figure, "p_value": p_value}
 
 
 def _percent(share: float) -> str:

@@ -23,14 +23,15 @@ def read_source(
     classes: Sequence[str] = (),
     min_images: int = 0,
     names: Path | None = None,
-    fewest_classes: int = 2,
+    to_train: bool = True,
     skip_missing: bool = False,
 ) -> Source:
     """Every labelled file of `source`. Raises `DataError`.
 
     `classes` are those to keep, all if it is empty, and of these only those with at least `min_images`. `names` is a
     file with display names; without it, one beside the images is used. Rows of a table whose file is not there are a
-    mistake, or are left out with a note where `skip_missing` says so.
+    mistake, or are left out with a note where `skip_missing` says so. Where it is not `to_train`, one class is enough,
+    it need not be in every split, and display names are not read: the model has its own.
     """
     wanted = [unicodedata.normalize("NFC", label) for label in classes]
     entries, notes, folders = _read(source, wanted, names, skip_missing)
@@ -39,9 +40,13 @@ def read_source(
     if left_out:
         listed = ", ".join(f"{label} ({count} images)" for label, count in sorted(left_out.items()))
         notes = [*notes, f"these classes were left out, as asked: {listed}"]
-    _check_classes(source, entries, fewest_classes)
     labels = sorted({entry.label for entry in entries})
-    display_names, named = read_names(folders, names, labels, left_out)
+    _check_count(source, labels, 2 if to_train else 1)
+    display_names: dict[str, str] = {}
+    named: list[str] = []
+    if to_train:
+        _check_splits(source, entries, labels)
+        display_names, named = read_names(folders, names, labels, left_out)
     return Source(entries=entries, notes=[printable(note) for note in (*notes, *named)], names=display_names)
 
 
@@ -103,14 +108,16 @@ def _inside(source: Path, labels: Sequence[str]) -> str:
     return ""
 
 
-def _check_classes(source: Path, entries: Sequence[Entry], fewest: int) -> None:
-    """Enough classes, and each of them in every split that was given. Raises `DataError` with all that is missing."""
-    labels = sorted({entry.label for entry in entries})
+def _check_count(source: Path, labels: Sequence[str], fewest: int) -> None:
     if len(labels) < fewest:
         found = f"only one class ({labels[0]})" if labels else "no class that is not left out"
         raise DataError(f"{source} has {found}; expected at least {fewest}{_inside(source, labels)}")
+
+
+def _check_splits(source: Path, entries: Sequence[Entry], labels: Sequence[str]) -> None:
+    """Each class in every split that was given. Raises `DataError` with all that is missing."""
     present = Counter((entry.split, entry.label) for entry in entries)
     splits = sorted({entry.split for entry in entries}, key=str)
     missing = [f"{split} has no {label}" for split in splits for label in labels if not present[split, label]]
-    if missing and fewest > 1:
+    if missing:
         raise DataError(f"every class must be in every split of {source}: {'; '.join(missing)}")

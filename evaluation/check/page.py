@@ -1,21 +1,15 @@
 """Findings in, one HTML file out that shows them, with thumbnails."""
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from PIL import Image
-
-from contract import decode_image
 from contract.atomic import write_text_atomically
 from dataset.data_set import DataSet
 from evaluation.check.findings import Findings, Shown
 from evaluation.check.shortcuts import Shortcut, sentences
+from evaluation.pages import render, thumbnail
 
-TEMPLATE = "page.html.j2"
 THUMBNAIL = 96
 # So many objects, and so many images of each, are shown: the page stays under some 2 MB whatever the set.
 OBJECTS = 30
@@ -24,11 +18,9 @@ IMAGES = 12
 
 def write_page(data: DataSet, findings: Findings, shortcuts: Sequence[Shortcut], title: str, path: Path) -> None:
     """Write the page. Raises `OSError`."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-    )
-    environment.filters["thumbnail"] = partial(_thumbnail, depth=data.depth)
-    page = environment.get_template(TEMPLATE).render(
+    page = render(
+        Path(__file__).with_name("page.html.j2"),
+        {"thumbnail": partial(thumbnail, side=THUMBNAIL, depth=data.depth)},
         title=title,
         data=data,
         counts={split: data.count(split) for split in data.splits},
@@ -62,12 +54,3 @@ def _sections(findings: Findings) -> list[tuple[str, str, list[list[Shown]]]]:
             findings.clusters,
         ),
     ]
-
-
-def _thumbnail(image: Shown, *, depth: int) -> str:
-    """The image as a small data URL."""
-    picture = decode_image(image.example.path.read_bytes(), shorter_side=THUMBNAIL, depth=depth)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR)
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

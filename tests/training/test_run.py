@@ -3,9 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +11,7 @@ import pytest
 import torch
 
 from contract import UserError
-from tests.commands import REPOSITORY, run_module
+from tests.commands import run_module
 from tests.pictures import write_images, write_splits
 from tests.training.test_train import arguments, held_by_another, interrupt_after, same_weights
 from training.config import TrainConfig
@@ -108,26 +105,6 @@ def test_a_second_command_ends_at_once(config: TrainConfig) -> None:
         assert second.returncode == 1
         assert second.stderr.startswith(f"error: {config.folder} is in use by another training or export; wait")
         assert len(second.stderr.splitlines()) == 1
-
-
-def test_sigterm_ends_like_ctrl_c(config: TrainConfig) -> None:
-    long = replace(config, epochs=12)
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments(long)],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch   2"):
-            process.send_signal(signal.SIGTERM)
-            break
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert errors.startswith("stopped. ")
-    assert "epochs are saved; continue with: make train" in errors
 
 
 def test_out_of_memory_says_what_to_lower(config: TrainConfig) -> None:

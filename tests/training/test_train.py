@@ -118,7 +118,10 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     assert load_best(config.folder).epoch == load_best(whole.folder).epoch
 
 
-def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_training_is_one_line_and_the_signals_exit_code(
+    config: TrainConfig, number: signal.Signals, code: int
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments(replace(config, epochs=50))],
         cwd=REPOSITORY,
@@ -129,10 +132,10 @@ def test_ctrl_c_is_one_line_and_exit_130(config: TrainConfig) -> None:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("epoch   2"):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert errors.startswith("stopped. ")
     assert re.search(
         rf"epochs are saved; continue with: make train DATA={quoted(config.data)} RUN=r ARCH=resnet18 .*EPOCHS=50",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from contract.atomic import write_text_atomically
+from evaluation.check.findings import IMBALANCED
 from evaluation.metrics import score_epoch
 from training.learning import checkpoint
 from training.learning.engine import train_one_epoch
@@ -14,9 +15,6 @@ from training.learning.trainer import Trainer
 from training.run_files import BEST, LAST, METRICS_FILE
 
 Record = dict[str, float]
-
-# The largest class may have so many times the images of the smallest before accuracy would ignore the smallest.
-IMBALANCE = 3
 
 
 def fit(
@@ -71,7 +69,7 @@ def best_epoch(history: list[Record], images: Collection[int]) -> int:
     `images` are the training images of each class. Beyond 3 : 1, macro-F1 decides in place of accuracy, which would
     choose an epoch that always answers the largest class.
     """
-    figure = "val_macro_f1" if max(images) > IMBALANCE * min(images) else "val_accuracy"
+    figure = "val_macro_f1" if max(images) > IMBALANCED * min(images) else "val_accuracy"
     return int(max(history, key=lambda record: (record[figure], -record["val_loss"]))["epoch"])
 
 

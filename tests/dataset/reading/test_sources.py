@@ -44,7 +44,7 @@ def test_too_few_classes_left_are_refused(folder: Path, min_images: int, message
 
 
 def test_a_single_class_is_taken_where_one_is_enough(folder: Path) -> None:
-    assert labels(folder, classes=["rare"], fewest_classes=1) == {"rare"}
+    assert labels(folder, classes=["rare"], to_train=False) == {"rare"}
 
 
 @pytest.mark.parametrize(

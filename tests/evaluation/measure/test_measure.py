@@ -71,6 +71,7 @@ def test_images_that_were_trained_on_are_told(
 
 def test_one_class_alone_can_be_measured(bundle: Path, tmp_path: Path) -> None:
     data = write_images(tmp_path / "d", 5, {"red": TINTS["red"]}, first_seed=6000)
+    (data / "names.json").write_text('{"blue": "蓝色", "grün": "绿色", "red": "红色"}', encoding="utf-8")
     measure(MeasureConfig(bundle=bundle, data=data, out=tmp_path / "out"))
     assert evaluation(tmp_path / "out")["scores"]["images"] == 5
 
