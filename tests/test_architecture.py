@@ -29,7 +29,7 @@ ROOMS = {
     "dataset.reading": {"dataset.errors"},
     "dataset.pictures": {"dataset.errors"},
     "training.model": set(),
-    "training.recipe": set(),
+    "training.recipe": {"training.config"},
     "training.learning": {
         "training.config",
         "training.errors",

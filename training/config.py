@@ -10,10 +10,14 @@ from contract.manifest import NAME_PATTERN
 from contract.text import is_writable, printable
 from dataset.config import DataOptions
 
+ScheduleName = Literal["onecycle", "cosine", "plateau", "restarts", "constant"]
+OptimizerName = Literal["adamw", "sgd"]
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 # torchvision evaluates its current weights at 232 -> 224: the share of the shorter side that the centre crop keeps.
 CROP_SHARE = 224 / 232
+# AdamW scales each step to about the rate; SGD's gradients are smaller than one.
+SGD_FACTOR = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,16 +38,25 @@ class TrainConfig(DataOptions):
     """Input size of the model: side of a square, in pixels."""
     fit: Fit = "crop"
     """How images become square: "crop" keeps the centre, "stretch" keeps the whole image but distorts it."""
-    epochs: int = 12
-    """Number of passes over the training images."""
-    batch: int = 32
-    """Number of images in each training step."""
+    epochs: int | None = None
+    """Number of passes over the training images. Default: enough for STEPS."""
+    steps: int | None = None
+    """Number of training steps. Default: 1000 or 20 epochs from scratch, 400 or 4 epochs from other weights."""
+    batch: int | None = None
+    """Number of images in each training step. Default: 8 to 32, by the number of training images."""
+    patience: int | None = None
+    """Stop after so many validations without a better one; 0: never. Default: a third of all, and at least 5."""
     lr: float | None = None
-    """Peak learning rate of the one-cycle schedule. Default: 5e-4 from scratch, 1e-4 fine-tuning, 1e-3 frozen."""
+    """Peak learning rate. Default: 5e-4 from scratch, 1e-4 from other weights, 1e-3 frozen; 20 times that for sgd."""
+    schedule: ScheduleName = "onecycle"
+    """How the learning rate changes: "onecycle" rises and falls, "cosine" falls, "restarts" falls several times,
+    "plateau" falls where validation no longer improves, "constant" stays."""
+    optimizer: OptimizerName = "adamw"
+    """What turns gradients into better weights: "adamw", or "sgd" with momentum 0.9."""
     weight_decay: float = 0.02
-    """Weight decay of AdamW. It is not applied to normalization layers and biases."""
-    label_smoothing: float = 0.1
-    """Label smoothing: the share of the target probability that is spread over all classes."""
+    """Weight decay. It is not applied to normalization layers and biases."""
+    label_smoothing: float | None = None
+    """The share of the target probability that is spread over all classes. Default: 0.1 from 10 classes on, else 0."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format for training. "auto" uses bf16 if the hardware supports it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -62,12 +75,16 @@ class TrainConfig(DataOptions):
                 NAME_PATTERN.fullmatch(self.run)
             ),
             f"size is {self.size}; expected 32 to 1024 px": 32 <= self.size <= 1024,
-            f"epochs is {self.epochs}; expected at least 1": self.epochs >= 1,
-            f"batch is {self.batch}; expected at least 2 (batch normalization needs several images)": self.batch >= 2,
+            f"epochs is {self.epochs}; expected at least 1": self.epochs is None or self.epochs >= 1,
+            f"steps is {self.steps}; expected at least 1": self.steps is None or self.steps >= 1,
+            "epochs and steps are both given; choose one of them": self.epochs is None or self.steps is None,
+            f"patience is {self.patience}; expected 0 or more": self.patience is None or self.patience >= 0,
+            f"batch is {self.batch}; expected at least 2 (batch normalization needs several images)": self.batch is None
+            or self.batch >= 2,
             f"lr is {self.lr}; expected more than 0": self.lr is None or self.lr > 0,
-            f"label_smoothing is {self.label_smoothing}; expected at least 0 and less than 1": 0
-            <= self.label_smoothing
-            < 1,
+            f"label_smoothing is {self.label_smoothing}; expected at least 0 and less than 1": self.label_smoothing
+            is None
+            or 0 <= self.label_smoothing < 1,
             "freeze is given but weights is none; set weights to imagenet or a file": not self.freeze
             or self.weights != "none",
             **{
@@ -89,9 +106,8 @@ class TrainConfig(DataOptions):
         """The learning rate asked for, or the usual one for this kind of training."""
         if self.lr is not None:
             return self.lr
-        if self.weights == "none":
-            return 5e-4
-        return 1e-3 if self.freeze else 1e-4
+        usual = 5e-4 if self.weights == "none" else 1e-3 if self.freeze else 1e-4
+        return usual * (SGD_FACTOR if self.optimizer == "sgd" else 1)
 
     def image_spec(self, depth: int) -> ImageSpec:
         """How images, whose 16-bit files use `depth` bits, are brought to the model's size."""

@@ -43,6 +43,8 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
     training = trainer.answers(_sample(data.splits["train"]))
     results: dict[str, Any] = {
         "epoch": best.epoch,
+        "epochs": int(history[-1]["epoch"]),
+        "plan": asdict(trainer.plan),
         "temperature": temperature,
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
         "validation": {**_score(trainer, validation, temperature), "unsure_below": _propose(validation, temperature)},
@@ -82,7 +84,7 @@ def _evidence(trainer: Trainer, results: dict[str, Any], history: list[Record]) 
         scores=results[split],
         training=results["training"],
         validation=results["validation"],
-        steps=len(history) * len(trainer.batches),
+        steps=results["epochs"] * trainer.plan.steps_per_epoch,
         random_weights=trainer.config.weights == "none",
         best_epoch=results["epoch"],
         validation_losses=[record["val_loss"] for record in history],

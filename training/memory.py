@@ -13,7 +13,7 @@ _SIGNS = ("can't allocate memory", "not enough memory", "out of memory", "is kil
 
 
 @contextmanager
-def explained(config: TrainConfig) -> Iterator[None]:
+def explained(config: TrainConfig, batch: int) -> Iterator[None]:
     """Turn a failed allocation into an `OutOfMemoryError` that says what to lower."""
     try:
         yield
@@ -21,8 +21,8 @@ def explained(config: TrainConfig) -> Iterator[None]:
         known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
         if not known and not any(sign in str(error) for sign in _SIGNS):
             raise
-        smaller = f"BATCH={config.batch // 2}" if config.batch >= 4 else f"SIZE={config.size // 2}"
+        smaller = f"BATCH={batch // 2}" if batch >= 4 else f"SIZE={config.size // 2}"
         raise OutOfMemoryError(
-            f"out of memory: {config.arch} with BATCH={config.batch} and SIZE={config.size} does not fit; "
+            f"out of memory: {config.arch} with BATCH={batch} and SIZE={config.size} does not fit; "
             f"try {smaller}, or close other programs"
         ) from error

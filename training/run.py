@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.atomic import write_text_atomically
+from contract.text import counted
 from training.command import make_command
 from training.config import TrainConfig
 from training.errors import CheckpointError
@@ -46,7 +47,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
     state = checkpoint.load(last)
     if not config.resume:
         raise CheckpointError(
-            f"{config.folder} has an interrupted run ({state['epoch']} of {config.epochs} epochs); "
+            f"{config.folder} has an interrupted run ({counted(state['epoch'], 'epoch')} so far); "
             f"continue it with: {make_command(replace(config, resume=True))}\n"
             "or discard it with OVERWRITE=1"
         )

@@ -7,6 +7,7 @@ from rich.console import Console
 from evaluation.report import REPORT_FILE
 from evaluation.words import describe_accuracy
 from training.learning.trainer import Trainer
+from training.recipe.words import describe
 from training.run_files import read_config, read_results
 
 # "Test again" is the test split without the images whose object is in another split too.
@@ -20,13 +21,16 @@ def print_start(trainer: Trainer) -> None:
     """What is about to be done, and where."""
     config, step = trainer.config, trainer.step
     precision = str(step.precision).removeprefix("torch.")
-    console.print(f"Training {config.arch} at {config.size} px on {step.device} in {precision}, {config.epochs} epochs")
+    console.print(f"Training {config.arch} at {config.size} px on {step.device} in {precision}")
+    for line in describe(config, trainer.plan, trainer.data):
+        console.print(f"  {line}")
 
 
 def print_summary(folder: Path) -> None:
     """What was made, how good it is, and what to type next."""
     results, config = read_results(folder), read_config(folder)
-    console.print(f"Trained {config['arch']} in {folder} (best epoch {results['epoch']} of {config['epochs']})")
+    epochs = results.get("epochs") or config["epochs"]
+    console.print(f"Trained {config['arch']} in {folder} (best epoch {results['epoch']} of {epochs})")
     for name, shown in SPLITS.items():
         if results.get(name):
             first, second = describe_accuracy(results[name])

@@ -67,7 +67,7 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
         write_names(data.classes, config.folder)
         report.write(f"Images of the run {config.run}", config.folder / DATA_PAGE)
         print_start(trainer)
-        with explained(config):
+        with explained(config, trainer.plan.batch):
             history = fit(trainer, state, on_saved=beginning.commit if beginning else None)
             measure(trainer, history, report.shortcuts)
     except KeyboardInterrupt as stopped:

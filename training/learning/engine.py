@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from contract import UserError
 from evaluation.answers import Answers
 from training.learning.loader import Batch
 from training.model.device import autocast
 from training.model.network import Classifier, train_mode
+from training.recipe.schedule import LearningRate
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -30,7 +30,7 @@ class Step:
     """What turns a loss into better weights."""
 
     optimizer: Optimizer
-    schedule: LRScheduler
+    rate: LearningRate
     criterion: nn.Module
     device: torch.device
     precision: torch.dtype
@@ -63,7 +63,7 @@ def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
     step.optimizer.step()
-    step.schedule.step()
+    step.rate.after_step()
     step.optimizer.zero_grad()
 
 

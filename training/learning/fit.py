@@ -20,23 +20,31 @@ Record = dict[str, float]
 def fit(
     trainer: Trainer, state: Mapping[str, Any] | None, on_saved: Callable[[], object] | None = None
 ) -> list[Record]:
-    """Train every epoch that `state` does not already hold; returns one record per epoch.
+    """Train every epoch that `state` does not already hold; returns one record for each validated epoch.
 
-    `on_saved` is called after each epoch that is safe on the disk.
+    `on_saved` is called after each validated epoch that is safe on the disk.
     """
-    epochs, images = trainer.config.epochs, len(trainer.data.splits["train"])
+    plan, counts = trainer.plan, trainer.data.count("train").values()
+    images = plan.batch * plan.steps_per_epoch
     history = _restore(trainer, state) if state else []
+    done = int(history[-1]["epoch"]) if history else 0
     try:
-        with training_progress(epochs * images, len(history) * images) as meter:
-            for epoch in range(len(history) + 1, epochs + 1):
-                meter.start_epoch(epoch, epochs)
+        with training_progress(plan.epochs * images, done * images) as meter:
+            for epoch in range(done + 1, plan.epochs + 1):
+                meter.start_epoch(epoch, plan.epochs)
                 record = _train_epoch(trainer, epoch, meter)
-                _save_epoch(trainer, [*history, record])
-                history.append(record)
+                if not plan.is_validated(epoch):
+                    continue
+                history.append(_validate(trainer, record, meter))
+                _save_epoch(trainer, history)
                 if on_saved:
                     on_saved()
+                if is_stale(history, counts, plan.patience):
+                    meter.say(f"stopped early: no better validation in the last {plan.patience}")
+                    break
     except KeyboardInterrupt as stopped:
-        raise type(stopped)(f"{len(history)} of {epochs} epochs are saved") from None
+        saved = int(history[-1]["epoch"]) if history else 0
+        raise type(stopped)(f"{saved} of {plan.epochs} epochs are saved") from None
     return history
 
 
@@ -44,22 +52,28 @@ def _train_epoch(trainer: Trainer, epoch: int, meter: Meter) -> Record:
     started = time.perf_counter()
     trainer.sampler.epoch = epoch
     train_loss, train_accuracy = train_one_epoch(trainer.model, trainer.batches, trainer.step, meter.step)
-    images_per_s = meter.images_per_s()
-    scores = score_epoch(trainer.evaluate("val", trainer.step.precision))
-    meter.say(
-        f"epoch {epoch:3}  train loss {train_loss:.3f} accuracy {train_accuracy:.3f}  "
-        f"val loss {scores.loss:.3f} accuracy {scores.accuracy:.3f}  {images_per_s:.1f} images/s"
-    )
     return {
         "epoch": epoch,
         "train_loss": train_loss,
         "train_accuracy": train_accuracy,
+        "lr": trainer.step.rate.current,
+        "images_per_s": meter.images_per_s(),
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def _validate(trainer: Trainer, record: Record, meter: Meter) -> Record:
+    scores = score_epoch(trainer.evaluate("val", trainer.step.precision))
+    trainer.step.rate.after_validation(scores.loss)
+    meter.say(
+        f"epoch {record['epoch']:3}  train loss {record['train_loss']:.3f} accuracy {record['train_accuracy']:.3f}  "
+        f"val loss {scores.loss:.3f} accuracy {scores.accuracy:.3f}  {record['images_per_s']:.1f} images/s"
+    )
+    return {
+        **record,
         "val_loss": scores.loss,
         "val_accuracy": scores.accuracy,
         "val_macro_f1": scores.macro_f1,
-        "lr": float(trainer.step.schedule.get_last_lr()[0]),
-        "images_per_s": images_per_s,
-        "seconds": time.perf_counter() - started,
     }
 
 
@@ -73,16 +87,25 @@ def best_epoch(history: list[Record], images: Collection[int]) -> int:
     return int(max(history, key=lambda record: (record[figure], -record["val_loss"]))["epoch"])
 
 
+def is_stale(history: list[Record], images: Collection[int], patience: int) -> bool:
+    """Whether the last `patience` validations brought neither a better epoch nor a lower loss."""
+    if not patience or len(history) <= patience:
+        return False
+    last = {record["epoch"] for record in history[-patience:]}
+    lowest = min(history, key=lambda record: record["val_loss"])["epoch"]
+    return not last & {best_epoch(history, images), lowest}
+
+
 def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
     """The best model first: a crash in between leaves a `last` that will train this epoch again."""
-    folder, epoch = trainer.config.folder, len(history)
+    folder, epoch = trainer.config.folder, int(history[-1]["epoch"])
     described = checkpoint.describe_model(trainer.model, trainer.config.arch, trainer.data.classes, trainer.spec)
     if best_epoch(history, trainer.data.count("train").values()) == epoch:
         checkpoint.save({**described, "epoch": epoch}, folder / BEST)
     state = {
         "model": described["model"],
         "optimizer": trainer.step.optimizer.state_dict(),
-        "schedule": trainer.step.schedule.state_dict(),
+        "schedule": trainer.step.rate.state_dict(),
         "history": history,
         "epoch": epoch,
     }
@@ -94,5 +117,5 @@ def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
 def _restore(trainer: Trainer, state: Mapping[str, Any]) -> list[Record]:
     trainer.model.load_state_dict(state["model"])
     trainer.step.optimizer.load_state_dict(state["optimizer"])
-    trainer.step.schedule.load_state_dict(state["schedule"])
+    trainer.step.rate.load_state_dict(state["schedule"])
     return list(state["history"])

@@ -80,7 +80,7 @@ def training_loader(
 ) -> tuple["DataLoader[Batch]", EpochSampler]:
     """Augmented batches, and the sampler whose `epoch` is to be set before each pass.
 
-    A last batch of a single image is dropped: batch norm can't learn from it.
+    A short last batch is dropped: few images make noisy gradients and statistics. Each epoch drops others.
     """
     examples = sorted(examples, key=lambda example: example.sha256)  # names must not change the order
     sampler = EpochSampler(len(examples), seed)
@@ -89,7 +89,7 @@ def training_loader(
         batch_size=min(batch, len(examples)),
         sampler=sampler,
         num_workers=workers,
-        drop_last=len(examples) % batch == 1,
+        drop_last=True,
         pin_memory=torch.cuda.is_available(),
     )
     return loader, sampler

@@ -19,7 +19,11 @@ from training.learning.loader import Batch, EpochSampler, default_workers, evalu
 from training.model.device import pick_device, pick_precision
 from training.model.network import Classifier, freeze_backbone, parameter_groups
 from training.model.weights import load_weights
-from training.recipe.schedule import one_cycle
+from training.recipe.plan import Plan, make_plan
+from training.recipe.schedule import LearningRate, make_optimizer
+
+EVALUATION_BATCH = 32
+SMOOTHING, SMOOTHED_CLASSES = 0.1, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,7 @@ class Trainer:
     config: TrainConfig
     data: DataSet
     model: Classifier
+    plan: Plan
     step: Step
     batches: "DataLoader[Batch]"
     sampler: EpochSampler
@@ -45,7 +50,7 @@ class Trainer:
 
     def answers(self, examples: Sequence[Example], precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on some images, prepared as for serving."""
-        loader = evaluation_loader(examples, self.spec, batch=self.config.batch, workers=self.workers)
+        loader = evaluation_loader(examples, self.spec, batch=EVALUATION_BATCH, workers=self.workers)
         answers = evaluate(self.model, loader, self.step.device, precision)
         return replace(answers, clusters=cluster_numbers(examples))
 
@@ -66,29 +71,37 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
     if config.freeze:
         freeze_backbone(model)
+    plan = make_plan(config, len(data.splits["train"]))
     workers = config.workers if config.workers is not None else default_workers(device)
-    batches, sampler = training_loader(
-        data.splits["train"], spec, batch=config.batch, seed=config.seed, workers=workers
-    )
+    batches, sampler = training_loader(data.splits["train"], spec, batch=plan.batch, seed=config.seed, workers=workers)
     return Trainer(
         config=config,
         data=data,
         model=model,
-        step=_make_step(config, model, device, len(batches)),
+        plan=plan,
+        step=_make_step(config, model, device, plan.steps),
         batches=batches,
         sampler=sampler,
         workers=workers,
     )
 
 
-def _make_step(config: TrainConfig, model: Classifier, device: torch.device, steps_per_epoch: int) -> Step:
-    optimizer, schedule = one_cycle(
-        parameter_groups(model, config.weight_decay), config.peak_lr, config.epochs * steps_per_epoch
+def _make_step(config: TrainConfig, model: Classifier, device: torch.device, steps: int) -> Step:
+    groups = parameter_groups(
+        model, config.peak_lr, config.weight_decay, from_scratch=config.weights == "none" or config.freeze
     )
+    optimizer = make_optimizer(config.optimizer, groups)
     return Step(
         optimizer=optimizer,
-        schedule=schedule,
-        criterion=nn.CrossEntropyLoss(label_smoothing=config.label_smoothing),
+        rate=LearningRate(config.schedule, optimizer, steps),
+        criterion=nn.CrossEntropyLoss(label_smoothing=_smoothing(config, model.backbone.fc.out_features)),
         device=device,
         precision=pick_precision(config.precision, device),
     )
+
+
+def _smoothing(config: TrainConfig, classes: int) -> float:
+    """With few classes, smoothing only makes the model less sure."""
+    if config.label_smoothing is not None:
+        return config.label_smoothing
+    return SMOOTHING if classes >= SMOOTHED_CLASSES else 0.0

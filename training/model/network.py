@@ -3,11 +3,18 @@
 Normalisation is a layer, so the trained, the exported and the served model take the same uint8 pixels.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet, get_model
 
 from contract import ImageSpec
+
+# From the last layer to the first.
+STAGES = (("fc",), ("layer4",), ("layer3",), ("layer2",), ("layer1",), ("conv1", "bn1"))
+# With weights that were trained before: how much faster the last layer learns, and each stage than the one before it.
+HEAD_FACTOR, STAGE_DECAY = 10.0, 0.7
 
 
 class Classifier(nn.Module):
@@ -58,10 +65,25 @@ def train_mode(model: Classifier) -> None:
         model.eval()
 
 
-def parameter_groups(model: Classifier, weight_decay: float) -> list[dict[str, object]]:
-    """AdamW's groups: weight decay for matrices and kernels, none for norms and biases (torchvision's recipe)."""
-    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def parameter_groups(model: Classifier, lr: float, weight_decay: float, *, from_scratch: bool) -> list[dict[str, Any]]:
+    """The optimizer's groups: a rate for each stage, and no weight decay for norms and biases (torchvision's recipe).
+
+    Trained weights keep most of what they know: each earlier stage of the backbone learns more slowly (Howard and Ruder
+    2018, arXiv 1801.06146), the new last layer ten times as fast as the backbone. From scratch, all learn alike.
+    """
+    rates = [lr] * len(STAGES) if from_scratch else [HEAD_FACTOR * lr, *(lr * STAGE_DECAY**n for n in range(5))]
     return [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": chosen, "lr": rate, "weight_decay": decay}
+        for stage, rate in zip(STAGES, rates, strict=True)
+        for chosen, decay in _by_decay(model, stage, weight_decay)
+        if chosen
+    ]
+
+
+def _by_decay(model: Classifier, stage: tuple[str, ...], decay: float) -> list[tuple[list[nn.Parameter], float]]:
+    modules = [getattr(model.backbone, name) for name in stage]
+    trainable = [each for module in modules for each in module.parameters() if each.requires_grad]
+    return [
+        ([each for each in trainable if each.ndim > 1], decay),
+        ([each for each in trainable if each.ndim <= 1], 0.0),
     ]

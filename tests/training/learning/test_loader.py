@@ -41,12 +41,12 @@ def test_augmentation_does_not_depend_on_workers(examples: list[Example]) -> Non
 
 
 def test_every_image_is_seen_once_an_epoch(examples: list[Example]) -> None:
-    targets = torch.cat(one_epoch(examples, 1)[1::2])
-    assert sorted(targets.tolist()) == sorted(example.target for example in examples)
+    targets = torch.cat(one_epoch(examples[:8], 1)[1::2])
+    assert sorted(targets.tolist()) == sorted(example.target for example in examples[:8])
 
 
-def test_a_last_batch_of_one_is_dropped(examples: list[Example]) -> None:
-    batches = one_epoch(examples[:9], 1)[1::2]
+def test_a_short_last_batch_is_dropped(examples: list[Example]) -> None:
+    batches = one_epoch(examples[:11], 1)[1::2]
     assert [len(batch) for batch in batches] == [4, 4]
 
 

@@ -1,0 +1,28 @@
+"""The recipe of a run in words: each setting that was chosen for the user, and why."""
+
+from dataset.data_set import DataSet
+from training.config import TrainConfig
+from training.recipe.plan import Plan
+
+
+def describe(config: TrainConfig, plan: Plan, data: DataSet) -> list[str]:
+    """One line for each setting of the recipe."""
+    return [_length(config, plan, len(data.splits["train"])), _rate(config)]
+
+
+def _length(config: TrainConfig, plan: Plan, images: int) -> str:
+    given = config.steps or config.epochs
+    reason = "as asked" if given else "from random weights" if config.weights == "none" else "from trained weights"
+    batch = "" if config.batch else f", for {images} images"
+    stop = f"; stops after {plan.patience} validations without a better one" if plan.patience else ""
+    return (
+        f"{plan.steps} steps of {plan.batch} images{batch} ({plan.epochs} epochs, {reason}), validated every "
+        f"{'epoch' if plan.validate_every == 1 else f'{plan.validate_every} epochs'}{stop}"
+    )
+
+
+def _rate(config: TrainConfig) -> str:
+    layers = (
+        "" if config.weights == "none" or config.freeze else " for the last stage, 10 times that for the last layer"
+    )
+    return f"learning rate {config.peak_lr:g}{layers} ({config.optimizer}, {config.schedule})"
