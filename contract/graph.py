@@ -13,7 +13,7 @@ class Outputs(NamedTuple):
     logits: NDArray[np.float32]
     """[N, C]"""
     probabilities: NDArray[np.float32]
-    """[N, C], softmax(logits / temperature)"""
+    """[N, C], softmax((logits - offsets) / temperature), with the offsets of `Adjustment`; its largest is the answer"""
     activation_map: NDArray[np.float32]
     """[N, C, h, w], how much each position supports each class (Zhou et al. 2016, arXiv 1512.04150)"""
 

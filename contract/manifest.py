@@ -12,16 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from contract.adjustment import Adjustment
 from contract.atomic import write_text_atomically
 from contract.errors import UserError
 from contract.image import ImageSpec
 from contract.labels import ClassLabel
 from contract.text import as_json
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 # The entries that each format added to the one before; a manifest of an older format lacks those of the newer ones.
-ADDED = {2: {"exported_at"}}
-ADDED_TO_IMAGE = {3: {"depth"}}
+ADDED = {2: {"exported_at"}, 4: {"adjustment", "sources"}}
+ADDED_TO_IMAGE = {3: {"depth"}, 4: {"contrast"}}
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
 TORCHSCRIPT_FILE = "model.pt"
@@ -46,8 +47,10 @@ class Manifest:
     image: ImageSpec
     max_batch: int
     temperature: float
+    adjustment: Adjustment  # none before format 4
     files: dict[str, str]
     metrics: dict[str, Any]
+    sources: dict[str, str]  # the images that each figure comes from; empty before format 4
     parity: list[dict[str, Any]]
     versions: dict[str, str]
     training: dict[str, Any]
@@ -83,6 +86,8 @@ class Manifest:
             typed = {
                 "classes": tuple(ClassLabel(**entry) for entry in values["classes"]),
                 "image": ImageSpec(**{**image, "mean": tuple(image["mean"]), "std": tuple(image["std"])}),
+                "adjustment": _adjustment(values.get("adjustment", {})),
+                "sources": dict(values.get("sources", {})),
                 "exported_at": _time(exported_at) if exported_at is not None else None,
             }
         except (TypeError, KeyError, ValueError) as error:
@@ -132,6 +137,10 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"a manifest can't hold a {type(value).__name__}")
+
+
+def _adjustment(values: Mapping[str, Any]) -> Adjustment:
+    return Adjustment(**{**values, "prior": tuple(values.get("prior", ()))})
 
 
 def _time(text: str) -> datetime:

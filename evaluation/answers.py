@@ -1,10 +1,12 @@
 """A model's answers to a set of images, beside the truth and beside what belongs together."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
+
+from contract import Adjustment
 
 
 def _unknown() -> NDArray[np.int64]:
@@ -33,6 +35,10 @@ class Answers:
     def part(self, chosen: NDArray[np.bool_]) -> "Answers":
         """The answers on the images that `chosen` [N] marks."""
         return Answers(logits=self.logits[chosen], targets=self.targets[chosen], clusters=self.clusters[chosen])
+
+    def adjusted(self, adjustment: Adjustment) -> "Answers":
+        """The same with the adjustment for rare classes taken off the logits: what is answered and served."""
+        return replace(self, logits=self.logits - adjustment.offsets)
 
     @property
     def answered(self) -> NDArray[np.int64]:

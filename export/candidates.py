@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from contract import Adjustment
 from contract.graph import Outputs
 from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
 from export.torchscript import load_torchscript
@@ -33,15 +34,17 @@ class Eager:
 
     name = "eager"
 
-    def __init__(self, classifier: Classifier, temperature: float) -> None:
+    def __init__(self, classifier: Classifier, temperature: float, adjustment: Adjustment) -> None:
         self.classifier, self.temperature = classifier.eval(), temperature
+        self.offsets = adjustment.offsets
 
     @torch.inference_mode()
     def run(self, images_nhwc: NDArray[np.uint8]) -> Outputs:
         """Run a batch."""
         images = torch.from_numpy(images_nhwc.copy())
         logits = self.classifier(images).numpy()
-        scaled = np.exp((logits - logits.max(axis=1, keepdims=True)) / self.temperature)
+        adjusted = logits - self.offsets
+        scaled = np.exp((adjusted - adjusted.max(axis=1, keepdims=True)) / self.temperature)
         weight = self.classifier.backbone.fc.weight
         activation_map = torch.einsum("nfhw,cf->nchw", self.classifier.features(images), weight)
         return Outputs(logits, scaled / scaled.sum(axis=1, keepdims=True), activation_map.numpy())

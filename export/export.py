@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from contract import Manifest
+from contract import Adjustment, Manifest
 from contract.atomic import sync_folder, write_text_atomically
 from contract.manifest import LABELS_FILE, ONNX_FILE, TORCHSCRIPT_FILE, sha256_of
 from export.candidates import Eager, open_candidates
@@ -53,6 +53,19 @@ class Run:
         """The temperature that was fitted on the validation split."""
         return float(self.results["temperature"])
 
+    @property
+    def adjustment(self) -> Adjustment:
+        """What was chosen on the validation split for classes with few images; none in runs of older programs."""
+        values = self.results.get("adjustment") or {}
+        return Adjustment(tau=values.get("tau", 0.0), prior=tuple(values.get("prior", ())))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The images that each figure comes from."""
+        chosen = dict.fromkeys(("temperature", "adjustment", "unsure_below"), "validation")
+        accuracy = "test" if self.results["test"] else "validation"
+        return dict(self.results.get("sources") or {"accuracy": accuracy, **chosen, "parity": "validation"})
+
 
 def read_run(folder: Path) -> Run:
     """Open a finished run. Raises `UserError`."""
@@ -85,7 +98,7 @@ def _export(config: ExportConfig, run: Run) -> Path:
 def write_artifacts(run: Run, max_batch: int, stage: Path) -> list[str]:
     """Write the graphs, the labels and the golden files; returns their paths in the bundle."""
     trained, examples = run.trained, run.validation.examples
-    module = Deployable(trained.model, run.temperature).eval()
+    module = Deployable(trained.model, run.temperature, run.adjustment).eval()
     example = torch.from_numpy(prepare(examples[:2], trained.image))
     write_torchscript(module, example, stage / TORCHSCRIPT_FILE)
     write_onnx(module, example, max_batch, stage / ONNX_FILE)
@@ -106,7 +119,7 @@ def prove(run: Run, max_batch: int, stage: Path) -> list[Check]:
     names = check_names([table[str(index)] for index in range(len(table))], run.validation)
     if not names.passed:
         raise ParityError([names])
-    reference = Eager(run.trained.model, run.temperature)
+    reference = Eager(run.trained.model, run.temperature, run.adjustment)
     proof = Proof(folder=stage, validation=run.validation, spec=run.trained.image, max_batch=max_batch)
     return [*check_parity(reference, open_candidates(stage), proof), names]
 
@@ -122,8 +135,10 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
         image=run.trained.image,
         max_batch=config.max_batch,
         temperature=run.temperature,
+        adjustment=run.adjustment,
         files={name: sha256_of(stage / name) for name in files},
         metrics={split: run.results[split] for split in ("validation", "test")},
+        sources=run.sources,
         parity=[check.as_dict() for check in checks],
         versions={"python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         training={**run.settings, "best_epoch": run.trained.epoch, "weights_sha256": weights},

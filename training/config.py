@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from contract import ImageSpec
-from contract.image import Fit
+from contract.image import Contrast, Fit
 from contract.manifest import NAME_PATTERN
 from contract.text import is_writable, printable
 from dataset.config import DataOptions
@@ -37,7 +37,10 @@ class TrainConfig(DataOptions):
     size: int = 224
     """Input size of the model: side of a square, in pixels."""
     fit: Fit = "crop"
-    """How images become square: "crop" keeps the centre, "stretch" keeps the whole image but distorts it."""
+    """How images become square: "crop" keeps the centre, "stretch" keeps the whole image but distorts it, and "pad"
+    keeps all of it and fills the rest with its mean colour."""
+    contrast: Contrast = "none"
+    """"standard" brings each image to the same mean and contrast: for grey surfaces with different exposures."""
     epochs: int | None = None
     """Number of passes over the training images. Default: enough for STEPS."""
     steps: int | None = None
@@ -111,4 +114,6 @@ class TrainConfig(DataOptions):
 
     def image_spec(self, depth: int) -> ImageSpec:
         """How images, whose 16-bit files use `depth` bits, are brought to the model's size."""
-        return ImageSpec(size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit, depth=depth)
+        return ImageSpec(
+            size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit, depth=depth, contrast=self.contrast
+        )

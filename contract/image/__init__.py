@@ -19,11 +19,12 @@ The rules for each kind of image:
 from contract.image.decoding import bits_used, decode_image, file_mode, preprocess, resize, upright_size
 from contract.image.errors import ImageError
 from contract.image.opening import MAX_PIXELS, MAX_SIDE
-from contract.image.spec import Fit, ImageSpec
+from contract.image.spec import Contrast, Fit, ImageSpec
 
 __all__ = [
     "MAX_PIXELS",
     "MAX_SIDE",
+    "Contrast",
     "Fit",
     "ImageError",
     "ImageSpec",

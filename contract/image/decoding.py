@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageStat
 
 from contract.image.opening import open_image
 from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb, upright
@@ -37,7 +37,23 @@ def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
 
     Resizing and cropping happen in one resampling step, so a strip of 1 x 16384 px costs no more than a photo.
     """
-    square = image.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=spec.view(*image.size))
+    left, top, right, bottom = spec.content(*image.size)
+    seen = image.resize((right - left, bottom - top), Image.Resampling.BILINEAR, box=_source(spec, *image.size))
+    return _padded(seen, spec, (left, top))
+
+
+def _source(spec: ImageSpec, width: int, height: int) -> tuple[float, float, float, float]:
+    """The part of the image that is resized: what the model sees, without the padding."""
+    return (0, 0, width, height) if spec.fit == "pad" else spec.view(width, height)
+
+
+def _padded(seen: Image.Image, spec: ImageSpec, corner: tuple[int, int]) -> NDArray[np.uint8]:
+    """The square; what the image leaves of it gets the image's mean colour, which keeps its mean brightness."""
+    if seen.size == (spec.size, spec.size):
+        return np.asarray(seen)
+    red, green, blue = (round(mean) for mean in ImageStat.Stat(seen).mean)
+    square = Image.new("RGB", (spec.size, spec.size), (red, green, blue))
+    square.paste(seen, corner)
     return np.asarray(square)
 
 
@@ -47,12 +63,15 @@ def _resize_in_strips(image: Image.Image, spec: ImageSpec, orientation: int) -> 
     Pillow, too, resamples the rows first, to 8 bits, and then the columns of the result.
     """
     width, height = upright(image.size, orientation)
-    left, top, right, bottom = spec.view(width, height)
-    rows = Image.new("RGB", (spec.size, height))
+    left, top, right, bottom = spec.content(width, height)
+    across, down = right - left, bottom - top
+    first_column, first_row, last_column, last_row = _source(spec, width, height)
+    rows = Image.new("RGB", (across, height))
     for first, strip in rgb_strips(image, spec.depth, orientation):
-        part = (left, 0, right, strip.height)
-        rows.paste(strip.resize((spec.size, strip.height), Image.Resampling.BILINEAR, box=part), (0, first))
-    return np.asarray(rows.resize((spec.size, spec.size), Image.Resampling.BILINEAR, box=(0, top, spec.size, bottom)))
+        part = (first_column, 0, last_column, strip.height)
+        rows.paste(strip.resize((across, strip.height), Image.Resampling.BILINEAR, box=part), (0, first))
+    seen = rows.resize((across, down), Image.Resampling.BILINEAR, box=(0, first_row, across, last_row))
+    return _padded(seen, spec, (left, top))
 
 
 def upright_size(data: bytes) -> tuple[int, int]:

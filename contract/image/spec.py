@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Fit = Literal["crop", "stretch"]
+Fit = Literal["crop", "stretch", "pad"]
+Contrast = Literal["none", "standard"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -15,8 +16,10 @@ class ImageSpec:
     """How an image becomes the model's input, a square of `size` px.
 
     With `fit` "crop", the shorter side is resized to `resize` px and the centre is cropped. With "stretch", the whole
-    image is resized to the square and its aspect ratio is lost: use it if objects can lie at the border. `depth` is how
-    many bits of 16-bit grey files are used, 8 to 16: cameras and X-ray detectors with 10 to 14 bits save such files.
+    image is resized to the square and its aspect ratio is lost; with "pad", it keeps its aspect ratio and the rest of
+    the square gets its mean colour: use them if objects can lie at the border. `depth` is how many bits of 16-bit grey
+    files are used, 8 to 16: cameras and X-ray detectors with 10 to 14 bits save such files. With `contrast` "standard",
+    the model brings each image to the same mean and contrast, so that exposure makes no difference.
     """
 
     size: int
@@ -25,6 +28,7 @@ class ImageSpec:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     depth: int = FULL_DEPTH
+    contrast: Contrast = "none"
 
     def __post_init__(self) -> None:
         """Check the depth. Raises `ValueError`."""
@@ -32,12 +36,23 @@ class ImageSpec:
             raise ValueError(f"depth is {self.depth}; expected a whole number from 8 to {FULL_DEPTH}")
 
     def view(self, width: int, height: int) -> tuple[float, float, float, float]:
-        """The part of an image that the model sees: left, top, right, bottom, in pixels of the image."""
+        """The part of an image that the model sees: left, top, right, bottom, in pixels of the image.
+
+        With "pad", the square goes beyond the image.
+        """
         if self.fit == "stretch":
             return 0, 0, width, height
-        side = min(width, height) * self.size / self.resize
+        side = max(width, height) if self.fit == "pad" else min(width, height) * self.size / self.resize
         left, top = (width - side) / 2, (height - side) / 2
         return left, top, left + side, top + side
+
+    def content(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """The part of the square that the image fills: left, top, right, bottom, in pixels; all of it unless padded."""
+        if self.fit != "pad":
+            return 0, 0, self.size, self.size
+        across, down = (max(1, round(self.size * side / max(width, height))) for side in (width, height))
+        left, top = (self.size - across) // 2, (self.size - down) // 2
+        return left, top, left + across, top + down
 
     def view_shares(self, width: int, height: int) -> tuple[float, float, float, float]:
         """The same as shares (0 to 1) of the image's width and height."""

@@ -43,7 +43,7 @@ class Report:
     def print(self) -> None:
         """Say it on the screen."""
         print_counts(self.data)
-        for sentence in (*self._objects(), self.findings.imbalance, *sentences(self.shortcuts)):
+        for sentence in (*self._objects(), self.findings.imbalance, self.findings.exposure, *sentences(self.shortcuts)):
             if sentence:
                 console.print(f"{sentence}.")
 

@@ -29,6 +29,7 @@ class Findings:
     sizes: str
     kinds: list[tuple[str, int]]
     imbalance: str
+    exposure: str
     clusters: list[list[Shown]]
     crossing: list[list[Shown]]
     mislabelled: list[list[Shown]]
@@ -46,6 +47,7 @@ def find(data: DataSet) -> Findings:
         sizes=_sizes(data),
         kinds=Counter(picture.mode for picture in data.pictures.values()).most_common(),
         imbalance=_imbalance(data),
+        exposure=_exposure(data),
         clusters=clusters,
         crossing=[cluster for cluster in clusters if len({image.split for image in cluster}) > 1],
         mislabelled=_mislabelled(list(shown.values())),
@@ -70,6 +72,19 @@ def _imbalance(data: DataSet) -> str:
     return (
         f"{most} has {most_images / fewest_images:.0f} times as many images as {fewest} ({most_images} and "
         f"{fewest_images}): accuracy hides the small classes, look at macro-F1 and at the recall of each class"
+    )
+
+
+def _exposure(data: DataSet) -> str:
+    """A proposal where the brightness of images differs more than what is seen inside one."""
+    grey = np.stack([picture.thumbnail.mean(axis=2) for picture in data.pictures.values()])
+    between, within = float(grey.mean(axis=(1, 2)).std()), float(np.median(grey.std(axis=(1, 2))))
+    if between <= within:
+        return ""
+    return (
+        f"The exposure varies: the mean brightness of images differs by {between:.0f} grey levels, the brightness "
+        f"inside an image by {within:.0f} (standard deviations). If brightness says nothing about the class, train with "
+        "CONTRAST=standard, which brings each image to the same mean and contrast"
     )
 
 

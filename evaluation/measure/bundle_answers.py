@@ -24,8 +24,9 @@ def answer(model: Model, examples: Sequence[Example]) -> Answers:
             paths = [example.path for example in examples[start : start + BATCH]]
             pixels = pool.map(lambda path: preprocess(path.read_bytes(), model.manifest.image), paths)
             logits.append(model.run(np.stack(list(pixels))).logits)
-    return Answers(
+    raw = Answers(
         logits=np.concatenate(logits),
         targets=np.array([example.target for example in examples]),
         clusters=np.array([-1 if example.cluster is None else example.cluster for example in examples]),
     )
+    return raw.adjusted(model.manifest.adjustment)

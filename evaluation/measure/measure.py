@@ -70,7 +70,7 @@ def _operating_point(
     """
     if target is None:
         return None, [], None
-    chosen_on: Answers = validation_answers(config.bundle) or measured.answers
+    chosen_on: Answers = validation_answers(config.bundle, measured.manifest.adjustment) or measured.answers
     temperature = measured.manifest.temperature
     try:
         threshold = choose_threshold(chosen_on, target, temperature)

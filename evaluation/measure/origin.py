@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from contract import Adjustment
 from dataset.split_file import Example, read_known_splits
 from evaluation.answers import Answers
 
@@ -29,10 +30,10 @@ def trained_on(bundle: Path, examples: Sequence[Example]) -> list[str]:
     return [sentence for sentence in words if sentence]
 
 
-def validation_answers(bundle: Path) -> Answers | None:
-    """The answers on the validation images that training recorded, None where they are not there."""
+def validation_answers(bundle: Path, adjustment: Adjustment) -> Answers | None:
+    """The answers on the validation images that training recorded, as served; None where they are not there."""
     path = bundle.parent / VALIDATION_FILE
     if not path.is_file():
         return None
     with np.load(path, allow_pickle=False) as recorded:
-        return Answers(logits=recorded["logits"], targets=recorded["targets"])
+        return Answers(logits=recorded["logits"], targets=recorded["targets"]).adjusted(adjustment)

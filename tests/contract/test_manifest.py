@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import ImageSpec, Manifest, ManifestError
+from contract import Adjustment, ImageSpec, Manifest, ManifestError
 from contract.manifest import MANIFEST_FILE
 from runtime import load_model
 
@@ -54,9 +54,14 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 4}, "format version 4; expected 1 to 3"),
-        ({"format_version": 1}, "missing or unknown entries: exported_at"),
-        ({"format_version": 2}, "missing or unknown entries: depth"),
+        ({"format_version": 5}, "format version 5; expected 1 to 4"),
+        ({"format_version": 1}, "missing or unknown entries: adjustment, exported_at, sources"),
+        ({"format_version": 3}, "missing or unknown entries: adjustment, sources"),
+        (
+            {"adjustment": {"tau": 1.0, "prior": [0.5, 0.0]}},
+            "malformed entry .*expected a share above 0 for each class",
+        ),
+        ({"adjustment": {"tau": 1.0, "weight": 2}}, "malformed entry"),
         ({"exported_at": "today"}, "malformed entry"),
         ({"exported_at": "2026-11-26T12:00:00"}, "malformed entry .*no time zone"),
         ({"novelty": 1}, "missing or unknown entries: novelty"),
@@ -80,9 +85,14 @@ def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
 
 def test_a_bundle_of_the_second_format_keeps_its_pixels(copy: Path) -> None:
     values = json.loads((copy / MANIFEST_FILE).read_text())
-    del values["image"]["depth"]
-    edit(copy, format_version=2, image=values["image"])
-    assert Manifest.read(copy).image.depth == 16
+    for name in ("depth", "contrast"):
+        del values["image"][name]
+    for name in ("adjustment", "sources"):
+        del values[name]
+    (copy / MANIFEST_FILE).write_text(json.dumps({**values, "format_version": 2}))
+    manifest = Manifest.read(copy)
+    assert (manifest.image.depth, manifest.image.contrast) == (16, "none")
+    assert (manifest.adjustment, manifest.sources) == (Adjustment(), {})
 
 
 def test_a_bundle_of_the_first_format_is_still_a_bundle(old_bundle: Path) -> None:

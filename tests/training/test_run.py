@@ -108,11 +108,11 @@ def test_a_second_command_ends_at_once(config: TrainConfig) -> None:
 
 
 def test_out_of_memory_says_what_to_lower(config: TrainConfig) -> None:
-    with pytest.raises(OutOfMemoryError, match="BATCH=8 and SIZE=32 does not fit; try BATCH=4"), explained(config):
+    with pytest.raises(OutOfMemoryError, match="BATCH=8 and SIZE=32 does not fit; try BATCH=4"), explained(config, 8):
         torch.empty(1 << 55)
-    with pytest.raises(OutOfMemoryError, match="try SIZE=16"), explained(replace(config, batch=2)):
+    with pytest.raises(OutOfMemoryError, match="try SIZE=16"), explained(config, 2):
         torch.empty(1 << 55)
-    with pytest.raises(RuntimeError, match=r"same device|size"), explained(config):
+    with pytest.raises(RuntimeError, match=r"same device|size"), explained(config, 8):
         torch.ones(2) @ torch.ones(3)
 
 

@@ -202,7 +202,7 @@ def test_an_interrupted_run_is_not_overwritten_unasked(config: TrainConfig, monk
     interrupt_after(1, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         train(config)
-    with pytest.raises(CheckpointError, match=r"interrupted run \(1 of 3 epochs\); continue it with: .*RESUME=1"):
+    with pytest.raises(CheckpointError, match=r"interrupted run \(1 epoch so far\); continue it with: .*RESUME=1"):
         train(config)
 
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, get_model
 
 from contract import ImageSpec
+from contract.image.spec import IMAGENET_MEAN, IMAGENET_STD
 
+AVERAGE_MEAN, AVERAGE_STD = (255 * sum(values) / 3 for values in (IMAGENET_MEAN, IMAGENET_STD))
 # From the last layer to the first.
 STAGES = (("fc",), ("layer4",), ("layer3",), ("layer2",), ("layer1",), ("conv1", "bn1"))
 # With weights that were trained before: how much faster the last layer learns, and each stage than the one before it.
@@ -30,13 +32,17 @@ class Classifier(nn.Module):
         super().__init__()
         # Goyal et al. 2017, section 5.1: residual branches that start at zero let deep nets learn from scratch.
         self.backbone: ResNet = get_model(arch, weights=None, num_classes=num_classes, zero_init_residual=True)
+        self.contrast = spec.contrast
         self.register_buffer("mean", torch.tensor(spec.mean).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(spec.std).view(1, 3, 1, 1) * 255, persistent=False)
 
     def features(self, images_nhwc: Tensor) -> Tensor:
         """The last stage's feature map: float [N, F, h, w]."""
         # Permuting NHWC yields channels_last strides, the layout convolutions are fastest in.
-        x = (images_nhwc.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        x = images_nhwc.permute(0, 3, 1, 2).float()
+        if self.contrast == "standard":
+            x = standardise(x)
+        x = (x - self.mean) / self.std
         net = self.backbone
         x = net.maxpool(net.relu(net.bn1(net.conv1(x))))
         features: Tensor = net.layer4(net.layer3(net.layer2(net.layer1(x))))
@@ -50,6 +56,17 @@ class Classifier(nn.Module):
     def forward(self, images_nhwc: Tensor) -> Tensor:
         """Logits: float [N, C]."""
         return self.head(self.features(images_nhwc))
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Bring each image [N, 3, H, W], 0 to 255, to the mean and contrast of an average ImageNet image.
+
+    Colours keep their relation, as all channels are shifted and scaled alike. A constant image has no contrast to bring
+    out, nor has one that differs by a grey level of noise: neither is scaled.
+    """
+    centred = images - images.mean(dim=(1, 2, 3), keepdim=True)
+    deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return centred / deviation.clamp(min=1.0) * AVERAGE_STD + AVERAGE_MEAN
 
 
 def freeze_backbone(model: Classifier) -> None:

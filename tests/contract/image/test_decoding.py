@@ -226,3 +226,20 @@ def test_what_is_no_picture_has_no_size() -> None:
 def test_the_view_in_shares_of_the_picture() -> None:
     assert ImageSpec(size=32, resize=40).view_shares(200, 100) == pytest.approx((0.3, 0.1, 0.7, 0.9))
     assert ImageSpec(size=32, resize=32, fit="stretch").view_shares(200, 100) == (0, 0, 1, 1)
+    assert ImageSpec(size=32, resize=32, fit="pad").view_shares(200, 100) == (0, -0.5, 1, 1.5)
+
+
+@pytest.mark.parametrize(("size", "rows"), [((200, 100), (16, 48)), ((200, 198), (0, 63)), ((16384, 1), (31, 32))])
+def test_pad_keeps_the_whole_picture_and_its_mean(size: tuple[int, int], rows: tuple[int, int]) -> None:
+    picture = draw(size, TINTS["red"], seed=1)
+    pixels = preprocess(encode(picture, "PNG"), ImageSpec(size=64, resize=66, fit="pad"))
+    content = picture.resize((64, rows[1] - rows[0]), Image.Resampling.BILINEAR)
+    assert np.array_equal(pixels[slice(*rows)], np.asarray(content))
+    assert np.allclose(pixels.mean(axis=(0, 1)), np.asarray(content).mean(axis=(0, 1)), atol=0.5)
+
+
+def test_pad_of_an_upright_picture_is_that_of_the_lying_one_turned() -> None:
+    spec, picture = ImageSpec(size=64, resize=66, fit="pad"), draw((120, 80), TINTS["blue"], seed=2)
+    lying = preprocess(encode(picture, "PNG"), spec)
+    standing = preprocess(encode(picture.transpose(Image.Transpose.TRANSPOSE), "PNG"), spec)
+    assert np.abs(standing.astype(int) - lying.transpose(1, 0, 2)).max() <= 1

@@ -71,7 +71,9 @@ def test_strips_of_turned_images_give_the_same_bits(orientation: int) -> None:
 
 
 @pytest.mark.usefixtures("small_strips")
-@pytest.mark.parametrize(("mode", "fit"), [*((mode, "crop") for mode in MODES), ("CMYK", "crop"), ("RGB", "stretch")])
+@pytest.mark.parametrize(
+    ("mode", "fit"), [*((mode, "crop") for mode in MODES), ("CMYK", "crop"), ("RGB", "stretch"), ("RGB", "pad")]
+)
 def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
     noisy = draw(SIZE, (120, 90, 60), 0)
     if mode == "I;16":
