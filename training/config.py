@@ -12,6 +12,8 @@ from dataset.config import DataOptions
 
 ScheduleName = Literal["onecycle", "cosine", "plateau", "restarts", "constant"]
 OptimizerName = Literal["adamw", "sgd"]
+AugmentName = Literal["none", "photo", "surface", "text"]
+BalanceName = Literal["auto", "none", "sample", "adjust"]
 Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 
 # torchvision evaluates its current weights at 232 -> 224: the share of the shorter side that the centre crop keeps.
@@ -41,6 +43,12 @@ class TrainConfig(DataOptions):
     keeps all of it and fills the rest with its mean colour."""
     contrast: Contrast = "none"
     """"standard" brings each image to the same mean and contrast: for grey surfaces with different exposures."""
+    augment: AugmentName = "photo"
+    """How training images are changed at random: "photo" mirrors left to right, "surface" turns in all directions (no
+    up or down), "text" only shifts and tilts a little, "none" not at all."""
+    balance: BalanceName = "auto"
+    """What is done for classes with few images: "sample" draws all classes equally often, "adjust" corrects the answers
+    by the classes' shares, "none" nothing. "auto" is "sample" from 3 : 1 on."""
     epochs: int | None = None
     """Number of passes over the training images. Default: enough for STEPS."""
     steps: int | None = None
@@ -65,7 +73,7 @@ class TrainConfig(DataOptions):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device for training. "auto" uses the GPU if there is one."""
     workers: int | None = None
-    """Number of processes that decode images. Default: depends on the machine."""
+    """Number of threads that prepare images. Default: depends on the machine."""
     resume: bool = False
     """Continue an interrupted run from its last checkpoint."""
     overwrite: bool = False

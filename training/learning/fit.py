@@ -50,7 +50,7 @@ def fit(
 
 def _train_epoch(trainer: Trainer, epoch: int, meter: Meter) -> Record:
     started = time.perf_counter()
-    trainer.sampler.epoch = epoch
+    trainer.batches.epoch = epoch
     train_loss, train_accuracy = train_one_epoch(trainer.model, trainer.batches, trainer.step, meter.step)
     return {
         "epoch": epoch,

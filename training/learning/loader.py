@@ -2,107 +2,134 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
 
-from contract import ImageSpec, decode_image, preprocess
+from contract import ImageSpec
 from dataset.split_file import Example
-from training.recipe.augmentation import augmentation
+from training.config import AugmentName
+from training.learning.pictures import Memory, evaluation_pictures, training_pictures
+from training.recipe.augmentation import AUGMENTATIONS
+from training.recipe.balance import draw_epoch
 
 Batch = tuple[Tensor, Tensor]
+# So many batches are prepared ahead for each thread: the model never waits for one slow file.
+AHEAD = 2
 
 
-class EvaluationImages(Dataset[Batch]):
-    """Images exactly as they will be served: (uint8 [H, W, 3], class index)."""
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How training images are drawn: so many a batch, changed at random, each class equally often if `balanced`."""
 
-    def __init__(self, examples: Sequence[Example], spec: ImageSpec) -> None:
-        self.examples, self.spec = examples, spec
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __getitem__(self, index: int) -> Batch:
-        example = self.examples[index]
-        pixels = preprocess(example.path.read_bytes(), self.spec)
-        return torch.from_numpy(pixels.copy()), torch.tensor(example.target)
+    batch: int
+    seed: int
+    augment: AugmentName = "photo"
+    balanced: bool = False
 
 
-class TrainingImages(Dataset[Batch]):
-    """Randomly cropped, flipped and relit images: (uint8 [H, W, 3], class index).
+class TrainingBatches:
+    """Augmented batches, [N, H, W, 3] uint8 and class indices [N]; the last, short one is dropped.
 
-    Randomness depends on (seed, epoch, content of the file) alone, never on workers, names or on what ran before: a
-    resumed run sees the pictures the uninterrupted one would have seen.
+    Order and randomness depend on (seed, epoch, content of the files) alone, never on threads, names or on what ran
+    before: a resumed run sees the pictures that the uninterrupted one would have seen. `epoch` is to be set before each
+    pass, and `start` to the number of batches that were trained on before.
     """
 
-    def __init__(self, examples: Sequence[Example], spec: ImageSpec, seed: int) -> None:
-        self.examples, self.spec, self.seed = examples, spec, seed
-        self.augment = augmentation(spec)
+    def __init__(
+        self, examples: Sequence[Example], spec: ImageSpec, drawing: Drawing, workers: int, memory: Memory
+    ) -> None:
+        self.examples = sorted(examples, key=lambda example: example.sha256)  # names must not change the order
+        self.drawing, self.batch, self.workers = drawing, min(drawing.batch, len(examples)), workers
+        self.epoch, self.start = 1, 0
+        self._size, self._augment = spec.size, AUGMENTATIONS[drawing.augment]
+        self._pictures, self._pixels = training_pictures(spec, memory), evaluation_pictures(spec, memory)
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return len(self.examples) // self.batch
 
-    def __getitem__(self, key: tuple[int, int]) -> Batch:
-        epoch, index = key
-        example = self.examples[index]
-        image = decode_image(example.path.read_bytes(), shorter_side=self.spec.resize, depth=self.spec.depth)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_key(self.seed, epoch, example.sha256))
-            image = self.augment(image)
-        return torch.from_numpy(np.array(image)), torch.tensor(example.target)
+    def __iter__(self) -> Iterator[Batch]:
+        drawn = self._draw()
+        starts = range(self.start * self.batch, len(self) * self.batch, self.batch)
+        yield from ahead([partial(self._load, drawn[at : at + self.batch]) for at in starts], self.workers)
 
+    def _draw(self) -> list[tuple[int, int]]:
+        """The epoch's images in order, each with how often it was drawn before: no two draws look alike."""
+        rng = np.random.default_rng(key(self.drawing.seed, self.epoch, -1))
+        targets = [example.target for example in self.examples]
+        times: Counter[int] = Counter()
+        drawn = []
+        for index in draw_epoch(targets, rng, balanced=self.drawing.balanced).tolist():
+            drawn.append((index, times[index]))
+            times[index] += 1
+        return drawn
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """(epoch, index) pairs in an order that depends on (seed, epoch) alone."""
+    def _load(self, drawn: Sequence[tuple[int, int]]) -> Batch:
+        images = np.stack([self.image(self.examples[index], time) for index, time in drawn])
+        targets = torch.tensor([self.examples[index].target for index, _ in drawn])
+        return _pinned(images), targets
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed, self.epoch = count, seed, 0
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        generator = torch.Generator().manual_seed(_key(self.seed, self.epoch, -1))
-        for index in torch.randperm(self.count, generator=generator).tolist():
-            yield self.epoch, index
-
-
-def _key(*parts: int | str) -> int:
-    """A 63-bit seed; unlike a sum, no two tuples share one."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8]) >> 1
-
-
-def training_loader(
-    examples: Sequence[Example], spec: ImageSpec, *, batch: int, seed: int, workers: int
-) -> tuple["DataLoader[Batch]", EpochSampler]:
-    """Augmented batches, and the sampler whose `epoch` is to be set before each pass.
-
-    A short last batch is dropped: few images make noisy gradients and statistics. Each epoch drops others.
-    """
-    examples = sorted(examples, key=lambda example: example.sha256)  # names must not change the order
-    sampler = EpochSampler(len(examples), seed)
-    loader = DataLoader(
-        TrainingImages(examples, spec, seed),
-        batch_size=min(batch, len(examples)),
-        sampler=sampler,
-        num_workers=workers,
-        drop_last=True,
-        pin_memory=torch.cuda.is_available(),
-    )
-    return loader, sampler
+    def image(self, example: Example, time: int = 0) -> NDArray[np.uint8]:
+        """One image as this epoch shows it, uint8 [H, W, 3]. Raises `DataError`."""
+        if self._augment is None:
+            return self._pixels.get(example)
+        rng = np.random.default_rng(key(self.drawing.seed, self.epoch, example.sha256, time))
+        return self._augment(self._pictures.get(example), self._size, rng)
 
 
-def evaluation_loader(examples: Sequence[Example], spec: ImageSpec, *, batch: int, workers: int) -> "DataLoader[Batch]":
-    """Batches in the examples' order, prepared as for serving."""
-    return DataLoader(
-        EvaluationImages(examples, spec), batch_size=batch, num_workers=workers, pin_memory=torch.cuda.is_available()
-    )
+class EvaluationBatches:
+    """Batches in the examples' order, prepared as for serving. What fits into `memory` is decoded once."""
+
+    def __init__(self, spec: ImageSpec, *, batch: int, workers: int, memory: Memory) -> None:
+        self.batch, self.workers = batch, workers
+        self._pixels = evaluation_pictures(spec, memory)
+
+    def of(self, examples: Sequence[Example]) -> Iterator[Batch]:
+        """All batches of these images."""
+        parts = [examples[at : at + self.batch] for at in range(0, len(examples), self.batch)]
+        yield from ahead([partial(self._load, part) for part in parts], self.workers)
+
+    def _load(self, examples: Sequence[Example]) -> Batch:
+        images = np.stack([self._pixels.get(example) for example in examples])
+        return _pinned(images), torch.tensor([example.target for example in examples])
+
+
+def ahead(tasks: Sequence[Callable[[], Batch]], workers: int) -> Iterator[Batch]:
+    """The results of the tasks in order; `workers` threads work ahead of who takes them."""
+    if not workers:
+        yield from (task() for task in tasks)
+        return
+    pool = ThreadPoolExecutor(workers, "loader")
+    try:
+        left = iter(tasks)
+        waiting: deque[Future[Batch]] = deque(pool.submit(task) for task in islice(left, AHEAD * workers))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(task) for task in islice(left, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _pinned(images: NDArray[np.uint8]) -> Tensor:
+    tensor = torch.from_numpy(images)
+    return tensor.pin_memory() if torch.cuda.is_available() else tensor
+
+
+def key(*parts: int | str) -> int:
+    """A 64-bit seed; unlike a sum, no two tuples share one."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8])
 
 
 def default_workers(device: torch.device) -> int:
-    """Decoding processes: with a GPU most cores, on CPU few, as the training steps need them."""
+    """Threads that prepare batches: with a GPU most cores, on CPU few, as the training steps need them."""
     cores = os.cpu_count() or 1
-    return min(16, cores) if device.type == "cuda" else cores // 4
+    return min(16, cores) if device.type == "cuda" else max(1, cores // 4)

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader
 
 from contract import ImageSpec
 from dataset.data_set import DataSet
@@ -15,7 +14,8 @@ from dataset.split_file import Example
 from evaluation.answers import Answers
 from training.config import TrainConfig
 from training.learning.engine import Step, evaluate
-from training.learning.loader import Batch, EpochSampler, default_workers, evaluation_loader, training_loader
+from training.learning.loader import Drawing, EvaluationBatches, TrainingBatches, default_workers
+from training.learning.pictures import Memory
 from training.model.device import pick_device, pick_precision
 from training.model.network import Classifier, freeze_backbone, parameter_groups
 from training.model.weights import load_weights
@@ -35,9 +35,8 @@ class Trainer:
     model: Classifier
     plan: Plan
     step: Step
-    batches: "DataLoader[Batch]"
-    sampler: EpochSampler
-    workers: int
+    batches: TrainingBatches
+    held_out: EvaluationBatches
 
     def evaluate(self, split: str, precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on a split."""
@@ -50,8 +49,7 @@ class Trainer:
 
     def answers(self, examples: Sequence[Example], precision: torch.dtype = torch.float32) -> Answers:
         """The model's answers on some images, prepared as for serving."""
-        loader = evaluation_loader(examples, self.spec, batch=EVALUATION_BATCH, workers=self.workers)
-        answers = evaluate(self.model, loader, self.step.device, precision)
+        answers = evaluate(self.model, self.held_out.of(examples), self.step.device, precision)
         return replace(answers, clusters=cluster_numbers(examples))
 
 
@@ -71,18 +69,23 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
     if config.freeze:
         freeze_backbone(model)
-    plan = make_plan(config, len(data.splits["train"]))
+    plan = make_plan(config, list(data.count("train").values()))
     workers = config.workers if config.workers is not None else default_workers(device)
-    batches, sampler = training_loader(data.splits["train"], spec, batch=plan.batch, seed=config.seed, workers=workers)
+    memory = Memory()
     return Trainer(
         config=config,
         data=data,
         model=model,
         plan=plan,
         step=_make_step(config, model, device, plan.steps),
-        batches=batches,
-        sampler=sampler,
-        workers=workers,
+        batches=TrainingBatches(
+            data.splits["train"],
+            spec,
+            Drawing(batch=plan.batch, seed=config.seed, augment=config.augment, balanced=plan.balance == "sample"),
+            workers,
+            memory,
+        ),
+        held_out=EvaluationBatches(spec, batch=EVALUATION_BATCH, workers=workers, memory=memory),
     )
 
 

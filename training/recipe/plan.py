@@ -1,8 +1,10 @@
 """A configuration and the number of training images in, how long training takes and when it is checked out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.config import TrainConfig
+from evaluation.check.findings import IMBALANCED
+from training.config import BalanceName, TrainConfig
 
 SCRATCH_STEPS, SCRATCH_EPOCHS = 1000, 20
 TUNING_STEPS, TUNING_EPOCHS = 400, 4
@@ -26,6 +28,7 @@ class Plan:
     epochs: int
     validate_every: int
     patience: int
+    balance: BalanceName
 
     @property
     def steps(self) -> int:
@@ -37,8 +40,9 @@ class Plan:
         return epoch % self.validate_every == 0 or epoch == self.epochs
 
 
-def make_plan(config: TrainConfig, images: int) -> Plan:
-    """The plan for so many training images."""
+def make_plan(config: TrainConfig, counts: Sequence[int]) -> Plan:
+    """The plan for so many training images of each class."""
+    images = sum(counts)
     batch = min(config.batch or usual_batch(images), images)
     steps_per_epoch = max(1, images // batch)
     epochs = config.epochs or -(-_steps(config, steps_per_epoch) // steps_per_epoch)
@@ -51,7 +55,15 @@ def make_plan(config: TrainConfig, images: int) -> Plan:
         epochs=epochs,
         validate_every=validate_every,
         patience=patience,
+        balance=choose_balance(config.balance, counts),
     )
+
+
+def choose_balance(asked: BalanceName, counts: Sequence[int]) -> BalanceName:
+    """What is done about classes with few images; "auto" balances only where accuracy would hide them."""
+    if asked != "auto":
+        return asked
+    return "sample" if max(counts) > IMBALANCED * min(counts) else "none"
 
 
 def usual_batch(images: int) -> int:

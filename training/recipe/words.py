@@ -2,12 +2,16 @@
 
 from dataset.data_set import DataSet
 from training.config import TrainConfig
+from training.recipe.augmentation import AUGMENTATIONS
 from training.recipe.plan import Plan
 
 
 def describe(config: TrainConfig, plan: Plan, data: DataSet) -> list[str]:
     """One line for each setting of the recipe."""
-    return [_length(config, plan, len(data.splits["train"])), _rate(config)]
+    lines = [_length(config, plan, len(data.splits["train"])), _rate(config), _augmentation(config)]
+    if plan.balance != "none":
+        lines.append(_balance(config, plan, data))
+    return lines
 
 
 def _length(config: TrainConfig, plan: Plan, images: int) -> str:
@@ -26,3 +30,15 @@ def _rate(config: TrainConfig) -> str:
         "" if config.weights == "none" or config.freeze else " for the last stage, 10 times that for the last layer"
     )
     return f"learning rate {config.peak_lr:g}{layers} ({config.optimizer}, {config.schedule})"
+
+
+def _augmentation(config: TrainConfig) -> str:
+    augmentation = AUGMENTATIONS[config.augment]
+    return f"images changed at random ({config.augment}): {augmentation.says if augmentation else 'not at all'}"
+
+
+def _balance(config: TrainConfig, plan: Plan, data: DataSet) -> str:
+    counts = data.count("train").values()
+    reason = f", as the largest class has {max(counts) / min(counts):.0f} times as many images as the smallest"
+    done = {"sample": "all classes are drawn equally often", "adjust": "answers are corrected by the classes' shares"}
+    return f"balance {plan.balance}: {done[plan.balance]}{reason if config.balance == 'auto' else ''}"
