@@ -17,6 +17,7 @@ from evaluation.words import p_value
 REPORT_FILE = "report.html"
 CONFUSION_FILE = "confusion_matrix.png"
 MOST_CONFUSIONS = 20
+PICTURES = ("accuracy", "loss", "confusion_matrix", "augmentation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def write_report(
         confusions=_confusions(results[split], classes),
         display_names=_display_names(classes),
         config=config,
-        pictures={name: embedded(folder / f"{name}.png") for name in ("accuracy", "loss", "confusion_matrix")},
+        pictures={path.stem: embedded(path) for name in PICTURES if (path := folder / f"{name}.png").exists()},
     )
     write_text_atomically(folder / REPORT_FILE, page)
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from contract import Adjustment
 from contract.atomic import write_atomically, write_text_atomically
 from contract.text import as_json
 from dataset.split_file import Example
+from evaluation.adjustment import fit_adjustment
 from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
 from evaluation.check.shortcuts import Shortcut
@@ -24,6 +26,8 @@ from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
 
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
+# A model that learned how common each class is must be told all of it; one that drew them equally often, nothing.
+EXPECTED_STRENGTH = {"adjust": 1.0, "sample": 0.0}
 
 
 def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
@@ -39,17 +43,20 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         folder / VALIDATION_FILE,
         lambda file: np.savez(file, logits=validation.logits, targets=validation.targets),
     )
+    adjustment = _adjust(trainer, validation)
+    validation = validation.adjusted(adjustment)
     temperature = fit_temperature(validation)
-    training = trainer.answers(_sample(data.splits["train"]))
+    training = trainer.answers(_sample(data.splits["train"])).adjusted(adjustment)
     results: dict[str, Any] = {
         "epoch": best.epoch,
         "epochs": int(history[-1]["epoch"]),
         "plan": asdict(trainer.plan),
         "temperature": temperature,
+        "adjustment": asdict(adjustment),
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
         "validation": {**_score(trainer, validation, temperature), "unsure_below": _propose(validation, temperature)},
         "training": _score(trainer, training, temperature),
-        **_test(trainer, temperature),
+        **_test(trainer, temperature, adjustment),
         "images": {split: data.count(split) for split in data.splits},
         "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
         "warnings": data.warnings,
@@ -96,12 +103,20 @@ def _sample(examples: list[Example]) -> list[Example]:
     return sorted(examples, key=lambda example: example.sha256)[:TRAINING_IMAGES]
 
 
-def _test(trainer: Trainer, temperature: float) -> dict[str, Any]:
+def _adjust(trainer: Trainer, validation: Answers) -> Adjustment:
+    """How strongly rare classes are favoured; not at all where the classes are about equally common."""
+    if trainer.plan.balance == "none":
+        return Adjustment()
+    expected = EXPECTED_STRENGTH[trainer.plan.balance]
+    return fit_adjustment(validation, list(trainer.data.count("train").values()), expected=expected)
+
+
+def _test(trainer: Trainer, temperature: float, adjustment: Adjustment) -> dict[str, Any]:
     """The test figures, those without the images whose object is in another split too, and how often anyone looked."""
     if "test" not in trainer.data.splits:
         return {"test": None, "test_untouched": None, "test_looks": 0}
     examples = trainer.data.splits["test"]
-    answers, touched = trainer.evaluate("test"), np.array(trainer.data.touched("test"))
+    answers, touched = trainer.evaluate("test").adjusted(adjustment), np.array(trainer.data.touched("test"))
     looks = record_look(trainer.config.runs, trainer.config.run, examples)
     untouched = None
     if touched.any() and not touched.all():

@@ -20,6 +20,7 @@ from training.looks import seen_by_weights
 from training.measure import measure
 from training.memory import explained
 from training.model.device import make_deterministic
+from training.preview import write_preview
 from training.run import (
     Beginning,
     discard_if_empty,
@@ -28,7 +29,7 @@ from training.run import (
     open_run,
     write_settings,
 )
-from training.run_files import DATA_PAGE, LAST, SPLIT_FILE, read_config, read_history, read_results
+from training.run_files import DATA_PAGE, LAST, PREVIEW_FILE, SPLIT_FILE, read_config, read_history, read_results
 from training.summary import print_start, print_summary
 
 
@@ -66,6 +67,7 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
         write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
         write_names(data.classes, config.folder)
         report.write(f"Images of the run {config.run}", config.folder / DATA_PAGE)
+        write_preview(trainer, config.folder / PREVIEW_FILE)
         print_start(trainer)
         with explained(config, trainer.plan.batch):
             history = fit(trainer, state, on_saved=beginning.commit if beginning else None)

@@ -83,8 +83,8 @@ def _exposure(data: DataSet) -> str:
         return ""
     return (
         f"The exposure varies: the mean brightness of images differs by {between:.0f} grey levels, the brightness "
-        f"inside an image by {within:.0f} (standard deviations). If brightness says nothing about the class, train with "
-        "CONTRAST=standard, which brings each image to the same mean and contrast"
+        f"inside an image by {within:.0f} (standard deviations). If brightness says nothing about the class, train "
+        "with CONTRAST=standard, which brings each image to the same mean and contrast"
     )
 
 

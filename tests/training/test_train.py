@@ -64,7 +64,7 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C in the middle of the epoch that follows."""
 
     def pressed(model, batches, step, on_step):  # type: ignore[no-untyped-def]
-        if batches.sampler.epoch > epochs:
+        if batches.epoch > epochs:
             next(iter(batches))
             raise KeyboardInterrupt
         return train_one_epoch(model, batches, step, on_step)
@@ -75,7 +75,8 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:
     names = {path.relative_to(run_folder).as_posix() for path in run_folder.rglob("*") if path.is_file()}
     assert names - {name for name in names if name.startswith("bundle")} == {
-        "accuracy.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
+        "accuracy.png",
+        "augmentation.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
         "data.html", "loss.png", "metrics.jsonl", "names.json", "report.html", "results.json", "split.csv",
         "validation.npz",
     }  # fmt: skip
@@ -97,7 +98,7 @@ def test_metrics_have_a_line_per_epoch(run_folder: Path) -> None:
 def test_the_report_stands_alone(run_folder: Path) -> None:
     report = (run_folder / "report.html").read_text(encoding="utf-8")
     assert "蓝色" in report
-    assert report.count("data:image/png;base64,") == 3
+    assert report.count("data:image/png;base64,") == 4
     assert "http" not in report.replace("data:image", "")
 
 
