@@ -14,13 +14,13 @@ from evaluation.report import REPORT_FILE, write_report
 from training.command import make_command
 from training.config import TrainConfig
 from training.learning.fit import fit
+from training.learning.preview import write_preview
 from training.learning.trainer import build_trainer
 from training.lock import hold_run
 from training.looks import seen_by_weights
 from training.measure import measure
 from training.memory import explained
 from training.model.device import make_deterministic
-from training.preview import write_preview
 from training.run import (
     Beginning,
     discard_if_empty,
