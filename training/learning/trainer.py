@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,11 +90,14 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
     )
 
 
+def make_groups(config: TrainConfig, model: Classifier) -> list[dict[str, Any]]:
+    """The parameters of `model` with their rates, as the optimizer takes them."""
+    from_scratch = config.weights == "none" or config.freeze
+    return parameter_groups(model, config.peak_lr, config.weight_decay, from_scratch=from_scratch)
+
+
 def _make_step(config: TrainConfig, model: Classifier, device: torch.device, steps: int) -> Step:
-    groups = parameter_groups(
-        model, config.peak_lr, config.weight_decay, from_scratch=config.weights == "none" or config.freeze
-    )
-    optimizer = make_optimizer(config.optimizer, groups)
+    optimizer = make_optimizer(config.optimizer, make_groups(config, model))
     return Step(
         optimizer=optimizer,
         rate=LearningRate(config.schedule, optimizer, steps),

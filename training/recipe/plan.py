@@ -10,7 +10,7 @@ SCRATCH_STEPS, SCRATCH_EPOCHS = 1000, 20
 TUNING_STEPS, TUNING_EPOCHS = 400, 4
 SMALLEST_BATCH, LARGEST_BATCH = 8, 32
 # So many batches of a small set make an epoch, before the batch becomes larger.
-BATCHES_OF_A_SMALL_SET = 30
+BATCHES_OF_A_SMALL_SET = 20
 # A small set has many short epochs; validating after each would take longer than training.
 MOST_VALIDATIONS = 30
 FEWEST_VALIDATIONS = 5

@@ -10,7 +10,7 @@ CONFIG = TrainConfig(data=Path(), run="r", weights="none")
 
 
 @pytest.mark.parametrize(
-    ("images", "batch"), [(3, 8), (228, 8), (479, 8), (480, 16), (959, 16), (960, 32), (10**6, 32)]
+    ("images", "batch"), [(3, 8), (228, 8), (319, 8), (320, 16), (639, 16), (640, 32), (10**6, 32)]
 )
 def test_the_batch_follows_the_size_of_the_set(images: int, batch: int) -> None:
     assert usual_batch(images) == batch
