@@ -88,7 +88,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample check-data train train-help export evaluate serve predict archive torchserve torchserve-stop \
+.PHONY: help install sample check-data doctor train train-help export evaluate serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow prove lock clean
 
@@ -107,6 +107,9 @@ sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in f
 
 train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT CONTRAST AUGMENT BALANCE EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER FREEZE NAMES CLASSES MIN_IMAGES SHARES SPLIT RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
+
+doctor: $(STAMP) $(if $(DATA),,sample) ## Would it learn? Checks DATA=folder and the options of train in under a minute, before hours are spent
+	$(PY) -m training.doctor --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
 
 train-help: $(STAMP) ## Show all training options and their defaults
 	$(PY) -m training --help

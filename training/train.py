@@ -13,6 +13,7 @@ from evaluation.check.check import Report, examine
 from evaluation.report import REPORT_FILE, write_report
 from training.command import make_command
 from training.config import TrainConfig
+from training.doctor.cheap import examine_cheaply
 from training.learning.fit import fit
 from training.learning.preview import write_preview
 from training.learning.trainer import build_trainer
@@ -67,6 +68,9 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
         write_split_csv(data.labels, data.splits, config.folder / SPLIT_FILE)
         write_names(data.classes, config.folder)
         report.write(f"Images of the run {config.run}", config.folder / DATA_PAGE)
+        for finding in examine_cheaply(config, data):
+            if finding.outcome == "failed":
+                print(f"warning: {finding.check}: {finding.sentence}")
         write_preview(trainer, config.folder / PREVIEW_FILE)
         print_start(trainer)
         with explained(config, trainer.plan.batch):

@@ -7,14 +7,12 @@ from rich.console import Console
 from contract import UserError
 from dataset.data_set import DataSet, load_data
 from training.config import TrainConfig
+from training.doctor.cheap import examine_cheaply
 from training.doctor.finding import Finding
 from training.doctor.overfit import check_gradients, check_overfit, overfit
-from training.doctor.pictures import check_pictures
 from training.doctor.rate import check_rate, run_range_test
 from training.doctor.scale import scale_down
-from training.doctor.steps import check_steps
 from training.model.device import make_deterministic
-from training.recipe.plan import make_plan
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -47,9 +45,3 @@ def examine(config: TrainConfig, data: DataSet) -> Iterator[Finding]:
     yield check_gradients([*scaled.taken, *taken])
     yield check_rate(trainer.config.peak_lr, run_range_test(trainer))
     yield check_overfit(taken)
-
-
-def examine_cheaply(config: TrainConfig, data: DataSet) -> Iterator[Finding]:
-    """What needs no model, and no time: `make train` begins with it."""
-    yield check_pictures(data)
-    yield check_steps(config, make_plan(config, list(data.count("train").values())))

@@ -44,7 +44,7 @@ def scale_down(config: TrainConfig, data: DataSet) -> Scaled:
         return Scaled(trainer=trainer, note="", taken=taken)
     note = (
         f"{config.arch} at {config.size} px takes {seconds:.1f} s a step, so {small.arch} at {small.size} px from "
-        f"random weights is tried in its place; of {config.arch} itself, {TIMED_STEPS} steps were taken. Unproven is that its "
-        "depth, size and weights learn as well, and that its own learning rate is right"
+        f"random weights is tried in its place; of {config.arch} itself, {TIMED_STEPS} steps were taken. Unproven is "
+        "that its depth, size and weights learn as well, and that its own learning rate is right"
     )
     return Scaled(trainer=build_trainer(small, data, fresh=True), note=note, taken=taken)
