@@ -13,7 +13,7 @@ from dataset.split_file import Example
 from evaluation.adjustment import fit_adjustment
 from evaluation.answers import Answers
 from evaluation.calibration import fit_temperature
-from evaluation.check.shortcuts import Shortcut
+from evaluation.check.shortcuts import Shortcut, beside_the_model
 from evaluation.curves import risk_coverage
 from evaluation.metrics import score
 from evaluation.thresholds import unsure_below
@@ -27,7 +27,7 @@ from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
 # A model that learned how common each class is must be told all of it; one that drew them equally often, nothing.
-EXPECTED_STRENGTH = {"adjust": 1.0, "sample": 0.0}
+EXPECTED_STRENGTH = {"adjust": 1.0, "sample": 0.5}
 
 
 def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
@@ -67,7 +67,7 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "seconds": sum(record["seconds"] for record in history),
         "files": hash_files(folder),
     }
-    told = [f"{shortcut.sentence}." for shortcut in shortcuts if shortcut.better]
+    told = beside_the_model(shortcuts, results["test"] or results["validation"])
     results["verdicts"] = [*judge(_evidence(trainer, results, history)), *told]
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
 

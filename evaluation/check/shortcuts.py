@@ -1,7 +1,8 @@
 """Probes in, verdicts out: does what surrounds the object give its class away?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,17 @@ class Shortcut:
         if self.better:
             return f"{scores}, {constant}: a model can be right without looking at the object"
         return f"{scores}: not shown to be better than always answering the commonest class ({self.majority:.2f})"
+
+
+def beside_the_model(shortcuts: Sequence[Shortcut], scores: Mapping[str, Any]) -> list[str]:
+    """Each shortcut that works, and whether a model with these figures (`Scores.as_dict`) is shown to know more."""
+    low, high = scores["accuracy_interval"]
+    told = []
+    for shortcut in shortcuts:
+        if shortcut.better:
+            beats = "is above that" if low > shortcut.accuracy else "is not shown to be better than that"
+            told.append(f"{shortcut.sentence}. The model's {scores['accuracy']:.2f} ({low:.2f} to {high:.2f}) {beats}.")
+    return told
 
 
 def find_shortcuts(data: DataSet) -> list[Shortcut]:

@@ -9,7 +9,7 @@ from dataset.config import DataOptions
 from dataset.data_set import load_data
 from evaluation.check.check import check, examine
 from evaluation.check.config import CheckConfig
-from evaluation.check.shortcuts import Shortcut, find_shortcuts
+from evaluation.check.shortcuts import Shortcut, beside_the_model, find_shortcuts
 from tests.commands import call_module
 from tests.effort import times
 from tests.pictures import draw, write_images, write_splits
@@ -128,3 +128,14 @@ def test_size_and_bytes_of_tiles_are_not_better_than_the_majority(shared_data: P
 def test_a_page_needs_a_name_of_a_page() -> None:
     with pytest.raises(UsageError, match=r"out is a\.pdf; expected a name ending in \.html"):
         CheckConfig(data=Path("d"), out=Path("a.pdf"))
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [((0.81, 0.95), "is above that."), ((0.75, 0.92), "is not shown to be better than that.")],
+)
+def test_a_model_is_told_beside_what_the_background_scores(interval: tuple[float, float], words: str) -> None:
+    border = Shortcut(name="the border", accuracy=0.8, interval=(0.7, 0.9), majority=0.25, better=True)
+    colour = Shortcut(name="the mean colour", accuracy=0.3, interval=(0.2, 0.4), majority=0.25, better=False)
+    (sentence,) = beside_the_model([border, colour], {"accuracy": 0.9, "accuracy_interval": interval})
+    assert sentence.endswith(f"The model's 0.90 ({interval[0]:.2f} to {interval[1]:.2f}) {words}")
