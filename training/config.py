@@ -18,6 +18,7 @@ Architecture = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet1
 
 # torchvision evaluates its current weights at 232 -> 224: the share of the shorter side that the centre crop keeps.
 CROP_SHARE = 224 / 232
+MOST_FOLDS = 20
 # AdamW scales each step to about the rate; SGD's gradients are smaller than one.
 SGD_FACTOR = 20
 
@@ -49,6 +50,8 @@ class TrainConfig(DataOptions):
     balance: BalanceName = "auto"
     """What is done for classes with few images: "sample" draws all classes equally often, "adjust" corrects the answers
     by the classes' shares, "none" nothing. "auto" is "sample" from 3 : 1 on."""
+    folds: int = 0
+    """Cross-validate in so many folds, 2 to 20, and train the model that is kept on all of their images; 0: don't."""
     epochs: int | None = None
     """Number of passes over the training images. Default: enough for STEPS."""
     steps: int | None = None
@@ -87,6 +90,7 @@ class TrainConfig(DataOptions):
             ),
             f"size is {self.size}; expected 32 to 1024 px": 32 <= self.size <= 1024,
             f"epochs is {self.epochs}; expected at least 1": self.epochs is None or self.epochs >= 1,
+            f"folds is {self.folds}; expected 0, or 2 to 20": self.folds == 0 or 2 <= self.folds <= MOST_FOLDS,
             f"steps is {self.steps}; expected at least 1": self.steps is None or self.steps >= 1,
             "epochs and steps are both given; choose one of them": self.epochs is None or self.steps is None,
             f"patience is {self.patience}; expected 0 or more": self.patience is None or self.patience >= 0,

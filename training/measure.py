@@ -19,7 +19,7 @@ from evaluation.metrics import score
 from evaluation.thresholds import unsure_below
 from evaluation.verdicts import Evidence, judge
 from training.learning import checkpoint
-from training.learning.fit import Record
+from training.learning.judge import Record
 from training.learning.trainer import Trainer
 from training.looks import record_look
 from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files

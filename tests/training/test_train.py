@@ -25,7 +25,7 @@ from training.errors import CheckpointError
 from training.learning import checkpoint
 from training.learning.checkpoint import load_best
 from training.learning.engine import DivergedError, train_one_epoch
-from training.learning.fit import best_epoch
+from training.learning.judge import ByValidation
 from training.train import train
 
 
@@ -289,7 +289,7 @@ def test_best_epoch_prefers_accuracy_then_loss() -> None:
         {"epoch": 2.0, "val_accuracy": 0.9, "val_loss": 0.4},
         {"epoch": 3.0, "val_accuracy": 0.8, "val_loss": 0.1},
     ]
-    assert best_epoch(history, [50, 150]) == 2
+    assert ByValidation([50, 150], 0).best(history) == 2
 
 
 def test_best_epoch_goes_by_macro_f1_where_one_class_is_rare() -> None:
@@ -297,8 +297,8 @@ def test_best_epoch_goes_by_macro_f1_where_one_class_is_rare() -> None:
         {"epoch": 1.0, "val_accuracy": 0.984, "val_macro_f1": 0.496, "val_loss": 0.1},
         {"epoch": 2.0, "val_accuracy": 0.970, "val_macro_f1": 0.800, "val_loss": 0.2},
     ]
-    assert best_epoch(history, [500, 8]) == 2
-    assert best_epoch(history, [24, 8]) == 1
+    assert ByValidation([500, 8], 0).best(history) == 2
+    assert ByValidation([24, 8], 0).best(history) == 1
 
 
 def test_a_damaged_checkpoint_is_refused(run_folder: Path, tmp_path: Path) -> None:

@@ -2,19 +2,20 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+import torch
+
 from contract.atomic import write_text_atomically
-from evaluation.check.findings import IMBALANCED
-from evaluation.metrics import score_epoch
+from evaluation.answers import Answers
 from training.learning import checkpoint
 from training.learning.engine import train_one_epoch
+from training.learning.judge import Record
 from training.learning.progress import Meter, training_progress
 from training.learning.trainer import Trainer
 from training.run_files import BEST, LAST, METRICS_FILE
-
-Record = dict[str, float]
 
 
 def fit(
@@ -24,7 +25,7 @@ def fit(
 
     `on_saved` is called after each validated epoch that is safe on the disk.
     """
-    plan, counts = trainer.plan, trainer.data.count("train").values()
+    plan = trainer.plan
     images = plan.batch * plan.steps_per_epoch
     history = _restore(trainer, state) if state else []
     done = int(history[-1]["epoch"]) if history else 0
@@ -39,8 +40,7 @@ def fit(
                 _save_epoch(trainer, history)
                 if on_saved:
                     on_saved()
-                if is_stale(history, counts, plan.patience):
-                    meter.say(f"stopped early: no better validation in the last {plan.patience}")
+                if trainer.judge.is_over(history):
                     break
     except KeyboardInterrupt as stopped:
         saved = int(history[-1]["epoch"]) if history else 0
@@ -63,7 +63,7 @@ def _train_epoch(trainer: Trainer, epoch: int, meter: Meter) -> Record:
 
 
 def _validate(trainer: Trainer, record: Record, meter: Meter) -> Record:
-    scores = score_epoch(trainer.evaluate("val", trainer.step.precision))
+    scores = trainer.judge.look(int(record["epoch"]), partial(_answer, trainer))
     trainer.step.rate.after_validation(scores.loss)
     meter.say(
         f"epoch {record['epoch']:3}  train loss {record['train_loss']:.3f} accuracy {record['train_accuracy']:.3f}  "
@@ -77,30 +77,15 @@ def _validate(trainer: Trainer, record: Record, meter: Meter) -> Record:
     }
 
 
-def best_epoch(history: list[Record], images: Collection[int]) -> int:
-    """The epoch with the highest validation accuracy; of equals, the one with the lowest loss.
-
-    `images` are the training images of each class. Beyond 3 : 1, macro-F1 decides in place of accuracy, which would
-    choose an epoch that always answers the largest class.
-    """
-    figure = "val_macro_f1" if max(images) > IMBALANCED * min(images) else "val_accuracy"
-    return int(max(history, key=lambda record: (record[figure], -record["val_loss"]))["epoch"])
-
-
-def is_stale(history: list[Record], images: Collection[int], patience: int) -> bool:
-    """Whether the last `patience` validations brought neither a better epoch nor a lower loss."""
-    if not patience or len(history) <= patience:
-        return False
-    last = {record["epoch"] for record in history[-patience:]}
-    lowest = min(history, key=lambda record: record["val_loss"])["epoch"]
-    return not last & {best_epoch(history, images), lowest}
+def _answer(trainer: Trainer, *, exact: bool) -> Answers:
+    return trainer.evaluate("val", torch.float32 if exact else trainer.step.precision)
 
 
 def _save_epoch(trainer: Trainer, history: list[Record]) -> None:
     """The best model first: a crash in between leaves a `last` that will train this epoch again."""
     folder, epoch = trainer.config.folder, int(history[-1]["epoch"])
     described = checkpoint.describe_model(trainer.model, trainer.config.arch, trainer.data.classes, trainer.spec)
-    if best_epoch(history, trainer.data.count("train").values()) == epoch:
+    if trainer.judge.best(history) == epoch:
         checkpoint.save({**described, "epoch": epoch}, folder / BEST)
     state = {
         "model": described["model"],

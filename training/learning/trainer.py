@@ -15,6 +15,7 @@ from dataset.split_file import Example
 from evaluation.answers import Answers
 from training.config import TrainConfig
 from training.learning.engine import Step, evaluate
+from training.learning.judge import ByValidation, Judge
 from training.learning.loader import Drawing, EvaluationBatches, TrainingBatches, default_workers
 from training.learning.pictures import Memory
 from training.model.device import pick_device, pick_precision
@@ -36,6 +37,7 @@ class Trainer:
     model: Classifier
     plan: Plan
     step: Step
+    judge: Judge
     batches: TrainingBatches
     held_out: EvaluationBatches
 
@@ -60,8 +62,11 @@ def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
     return np.array(numbers, dtype=np.int64)
 
 
-def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer:
-    """Build the model and everything that trains it; pretrained weights are only fetched for a fresh start."""
+def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Judge | None = None) -> Trainer:
+    """Build the model and everything that trains it; pretrained weights are only fetched for a fresh start.
+
+    The validation images judge, unless another `judge` is given.
+    """
     device = pick_device(config.device)
     spec = config.image_spec(data.depth)
     model = Classifier(config.arch, len(data.classes), spec)
@@ -78,6 +83,7 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool) -> Trainer
         data=data,
         model=model,
         plan=plan,
+        judge=judge or ByValidation(data.count("train").values(), plan.patience),
         step=_make_step(config, model, device, plan.steps),
         batches=TrainingBatches(
             data.splits["train"],

@@ -1,0 +1,73 @@
+"""A data set in, an answer to each of its images by a model that has not seen it out.
+
+The test split is never touched. Nothing is chosen by the images that are answered: each fold is answered at the epoch
+that was the best, in the median, of the other folds.
+"""
+
+import statistics
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from dataset.data_set import DataSet
+from dataset.folds import deal_folds
+from dataset.split_file import Example
+from evaluation.answers import Answers
+from evaluation.metrics import EpochScores, score_epoch
+from training.config import TrainConfig
+from training.folds.fold import FoldAnswers, train_fold
+from training.learning.trainer import cluster_numbers
+
+console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossValidation:
+    """`answers` to `examples`, all of training and validation, in raw logits; `folds` [N] says which model answered.
+
+    `epoch` is the folds' median best epoch, and `curves` the pooled figures of each validated epoch.
+    """
+
+    examples: list[Example]
+    answers: Answers
+    folds: NDArray[np.int64]
+    epoch: int
+    curves: dict[int, EpochScores]
+
+
+def cross_validate(config: TrainConfig, data: DataSet) -> CrossValidation:
+    """Train a model for each fold and pool their answers; folds that are done are not trained again."""
+    examples = [example for split in ("train", "val") for example in data.splits.get(split, [])]
+    folds = deal_folds(examples, config.folds, config.seed)
+    answered = []
+    for number in range(config.folds):
+        held_out = [example for example, fold in zip(examples, folds, strict=True) if fold == number]
+        console.print(f"Fold {number + 1} of {config.folds}: {len(held_out)} images are held out")
+        answered.append(train_fold(config, data, held_out, number + 1))
+    return _pool(examples, folds, answered)
+
+
+def _pool(examples: list[Example], folds: NDArray[np.int64], answered: list[FoldAnswers]) -> CrossValidation:
+    best = [fold.best for fold in answered]
+    chosen = [round(statistics.median(best[:number] + best[number + 1 :])) for number in range(len(best))]
+    common = sorted(set.intersection(*(set(fold.epochs) for fold in answered)))
+    return CrossValidation(
+        examples=examples,
+        answers=_gather(examples, folds, answered, chosen),
+        folds=folds,
+        epoch=round(statistics.median(best)),
+        curves={epoch: score_epoch(_gather(examples, folds, answered, [epoch] * len(best))) for epoch in common},
+    )
+
+
+def _gather(
+    examples: list[Example], folds: NDArray[np.int64], answered: list[FoldAnswers], epochs: list[int]
+) -> Answers:
+    """The answers of all folds, each at its epoch, in the order of the examples."""
+    logits = np.zeros((len(examples), answered[0].logits.shape[2]), np.float32)
+    for number, (fold, epoch) in enumerate(zip(answered, epochs, strict=True)):
+        logits[folds == number] = fold.at(epoch)
+    targets = np.array([example.target for example in examples])
+    return Answers(logits=logits, targets=targets, clusters=cluster_numbers(examples))
