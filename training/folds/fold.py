@@ -22,7 +22,7 @@ ANSWERS_FILE = "answers.npz"
 
 @dataclass(frozen=True, kw_only=True)
 class FoldAnswers:
-    """`logits` float32 [E, N, C] of the N held-out images at each of the E validated `epochs`, and the `best` of these."""
+    """`logits` float32 [E, N, C] of the N held-out images at each of the E validated `epochs`; `best` is one of them."""
 
     epochs: list[int]
     logits: NDArray[np.float32]
@@ -30,7 +30,8 @@ class FoldAnswers:
 
     def at(self, epoch: int) -> NDArray[np.float32]:
         """The logits [N, C] at the validated epoch nearest to `epoch`."""
-        return self.logits[int(np.abs(np.array(self.epochs) - epoch).argmin())]
+        found: NDArray[np.float32] = self.logits[int(np.abs(np.array(self.epochs) - epoch).argmin())]
+        return found
 
 
 class KeepingJudge(ByValidation):
@@ -53,11 +54,7 @@ def train_fold(config: TrainConfig, data: DataSet, held_out: list[Example], numb
     done = own.folder / ANSWERS_FILE
     if done.exists():
         return _read(done)
-    taken = {example.path for example in held_out}
-    others = [
-        example for split in ("train", "val") for example in data.splits.get(split, []) if example.path not in taken
-    ]
-    part = replace(data, splits={"train": others, "val": held_out})
+    part = replace(data, splits={"train": _others(data, held_out), "val": held_out})
     state = checkpoint.load(own.folder / LAST) if (own.folder / LAST).exists() else None
     judge = KeepingJudge(part, _read_partial(own.folder))
     trainer = build_trainer(own, part, fresh=state is None, judge=judge)
@@ -66,6 +63,12 @@ def train_fold(config: TrainConfig, data: DataSet, held_out: list[Example], numb
     write_atomically(done, lambda file: np.savez(file, epochs=answers.epochs, logits=answers.logits, best=answers.best))
     checkpoint.discard(own.folder)
     return answers
+
+
+def _others(data: DataSet, held_out: list[Example]) -> list[Example]:
+    taken = {example.path for example in held_out}
+    images = [example for split in ("train", "val") for example in data.splits.get(split, [])]
+    return [example for example in images if example.path not in taken]
 
 
 def _finished(history: list[Record], judge: KeepingJudge) -> FoldAnswers:

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from contract import ClassLabel, ImageSpec
 from contract.atomic import write_atomically
 from training.errors import CheckpointError
 from training.model.network import Classifier
-from training.run_files import BEST
+from training.run_files import BEST, CHECKPOINTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,11 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint of this program; train again") from error
     return content
+
+
+def discard(folder: Path) -> None:
+    """Remove the checkpoints of a run whose models are no longer needed."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def describe_model(model: Classifier, arch: str, classes: tuple[ClassLabel, ...], image: ImageSpec) -> dict[str, Any]:
