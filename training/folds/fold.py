@@ -22,7 +22,7 @@ ANSWERS_FILE = "answers.npz"
 
 @dataclass(frozen=True, kw_only=True)
 class FoldAnswers:
-    """`logits` float32 [E, N, C] of the N held-out images at each of the E validated `epochs`; `best` is one of them."""
+    """Logits float32 [E, N, C] of the N held-out images at each of the E validated `epochs`; `best` is one of them."""
 
     epochs: list[int]
     logits: NDArray[np.float32]
