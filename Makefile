@@ -36,6 +36,7 @@ OPTIMIZER =
 CONTRAST =
 AUGMENT =
 BALANCE =
+FOLDS =
 LR =
 FREEZE =
 NAMES =
@@ -71,7 +72,7 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL ENGINE TARGET PROTOCOL IMAGES A B
+export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
@@ -84,7 +85,7 @@ DATA_OPTIONS = $(call option,NAMES,names) $(call option,CLASSES,classes) $(call 
 TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) \
 	$(call option,EPOCHS,epochs) $(call option,STEPS,steps) $(call option,BATCH,batch) $(call option,LR,lr) \
 	$(call option,SCHEDULE,schedule) $(call option,OPTIMIZER,optimizer) \
-	$(call option,CONTRAST,contrast) $(call option,AUGMENT,augment) $(call option,BALANCE,balance) \
+	$(call option,CONTRAST,contrast) $(call option,AUGMENT,augment) $(call option,BALANCE,balance) $(call option,FOLDS,folds) \
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
@@ -105,7 +106,7 @@ install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve
 sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in four classes
 	$(PY) -m dataset.sample --folder data/sample
 
-train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT CONTRAST AUGMENT BALANCE EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER FREEZE NAMES CLASSES MIN_IMAGES SHARES SPLIT RESUME OVERWRITE
+train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT CONTRAST AUGMENT BALANCE EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER FOLDS FREEZE NAMES CLASSES MIN_IMAGES SHARES SPLIT RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
 
 doctor: $(STAMP) $(if $(DATA),,sample) ## Would it learn? Checks DATA=folder and the options of train in under a minute, before hours are spent

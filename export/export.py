@@ -61,17 +61,16 @@ class Run:
 
     @property
     def sources(self) -> dict[str, str]:
-        """The images that each figure comes from."""
-        chosen = dict.fromkeys(("temperature", "adjustment", "unsure_below"), "validation")
-        accuracy = "test" if self.results["test"] else "validation"
-        return dict(self.results.get("sources") or {"accuracy": accuracy, **chosen, "parity": "validation"})
+        """The images that each figure comes from; empty for runs of older programs."""
+        return dict(self.results.get("sources") or {})
 
 
 def read_run(folder: Path) -> Run:
     """Open a finished run. Raises `UserError`."""
     settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
     check_files(folder, results)
-    return Run(trained=trained, results=results, settings=settings, validation=read_validation(folder, trained.classes))
+    validation = read_validation(folder, trained.classes, results.get("parity_split", "val"))
+    return Run(trained=trained, results=results, settings=settings, validation=validation)
 
 
 def export(config: ExportConfig) -> Path:

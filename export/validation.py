@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from contract import ClassLabel, ImageSpec, UserError, preprocess
 from contract.manifest import sha256_of
 from dataset.split_file import Example, read_split_csv
-from training.run_files import SPLIT_FILE, VALIDATION_FILE
+from training.run_files import PARITY_FILE, SPLIT_FILE, VALIDATION_FILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +33,20 @@ def prepare(examples: list[Example], spec: ImageSpec) -> NDArray[np.uint8]:
     return np.stack([preprocess(example.path.read_bytes(), spec) for example in examples])
 
 
-def read_validation(folder: Path, classes: tuple[ClassLabel, ...]) -> Validation:
-    """The validation split of the run in `folder`. Raises `UserError` if images are missing or changed."""
+def read_validation(folder: Path, classes: tuple[ClassLabel, ...], split: str = "val") -> Validation:
+    """The images of the run in `folder` whose logits export must reproduce: those of one split.
+
+    A cross-validated run has no validation split. Raises `UserError` if images are missing or changed.
+    """
     labels = [entry.label for entry in classes]
-    examples = read_split_csv(folder / SPLIT_FILE, labels, "val")
+    examples = read_split_csv(folder / SPLIT_FILE, labels, split)
     changed = [example.path for example in examples if not _is_unchanged(example)]
     if changed:
         raise UserError(
-            f"{len(changed)} validation images are missing or have changed since training, the first is {changed[0]}; "
+            f"{len(changed)} images are missing or have changed since training, the first is {changed[0]}; "
             "export needs them to check parity: restore them, or train again"
         )
-    with np.load(folder / VALIDATION_FILE, allow_pickle=False) as recorded:
+    with np.load(folder / (VALIDATION_FILE if split == "val" else PARITY_FILE), allow_pickle=False) as recorded:
         return Validation(examples=examples, labels=labels, logits=recorded["logits"], targets=recorded["targets"])
 
 

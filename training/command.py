@@ -9,7 +9,7 @@ from training.config import TrainConfig
 # Fields that have a variable of their own in the Makefile; the others travel in ARGS.
 VARIABLES = (
     *("data", "run", "arch", "weights", "freeze", "size", "fit", "epochs", "steps", "batch", "lr", "names"),
-    *("schedule", "optimizer", "contrast", "augment", "balance"),
+    *("schedule", "optimizer", "contrast", "augment", "balance", "folds"),
     *("skip_unreadable", "resume", "overwrite", "classes", "min_images", "shares", "split"),
 )
 

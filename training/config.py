@@ -55,13 +55,13 @@ class TrainConfig(DataOptions):
     epochs: int | None = None
     """Number of passes over the training images. Default: enough for STEPS."""
     steps: int | None = None
-    """Number of training steps. Default: 1000 or 20 epochs from scratch, 400 or 4 epochs from other weights."""
+    """Number of training steps. Default: 1000 to 2000 or 20 epochs from scratch, 400 or 4 epochs from other weights."""
     batch: int | None = None
     """Number of images in each training step. Default: 8 to 32, by the number of training images."""
     patience: int | None = None
     """Stop after so many validations without a better one; 0: never. Default: a third of all, and at least 5."""
     lr: float | None = None
-    """Peak learning rate. Default: 5e-4 from scratch, 1e-4 from other weights, 1e-3 frozen; 20 times that for sgd."""
+    """Peak learning rate. Default: 1e-3 from scratch, 1e-4 from other weights, 1e-3 frozen; 20 times that for sgd."""
     schedule: ScheduleName = "onecycle"
     """How the learning rate changes: "onecycle" rises and falls, "cosine" falls, "restarts" falls several times,
     "plateau" falls where validation no longer improves, "constant" stays."""
@@ -121,7 +121,7 @@ class TrainConfig(DataOptions):
         """The learning rate asked for, or the usual one for this kind of training."""
         if self.lr is not None:
             return self.lr
-        usual = 5e-4 if self.weights == "none" else 1e-3 if self.freeze else 1e-4
+        usual = 1e-3 if self.weights == "none" else 1e-3 if self.freeze else 1e-4
         return usual * (SGD_FACTOR if self.optimizer == "sgd" else 1)
 
     def image_spec(self, depth: int) -> ImageSpec:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,15 @@ from evaluation.calibration import fit_temperature
 from evaluation.check.shortcuts import Shortcut, beside_the_model
 from evaluation.curves import risk_coverage
 from evaluation.metrics import score
+from evaluation.pooled import widen_intervals
 from evaluation.thresholds import unsure_below
 from evaluation.verdicts import Evidence, judge
+from training.folds.cross_validation import CrossValidation
 from training.learning import checkpoint
 from training.learning.judge import Record
 from training.learning.trainer import Trainer
 from training.looks import record_look
-from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
+from training.run_files import PARITY_FILE, RESULTS_FILE, VALIDATION_FILE, hash_files
 
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
@@ -30,22 +33,23 @@ TRAINING_IMAGES = 1000
 EXPECTED_STRENGTH = {"adjust": 1.0, "sample": 0.5}
 
 
-def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
-    """Measure the best epoch on all splits, fit the temperature on validation, and write the results.
+def measure(
+    trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut], cross: CrossValidation | None = None
+) -> None:
+    """Measure the best epoch on all splits, choose temperature and adjustment, and write the results.
 
-    The validation logits are kept: export must reproduce them.
+    What is chosen, and the validation figures, come from the validation images, or from the folds where there are some.
     """
     folder, data = trainer.config.folder, trainer.data
     best = checkpoint.load_best(folder)
     trainer.model.load_state_dict(best.model.state_dict())
-    validation = trainer.evaluate("val")
-    write_atomically(
-        folder / VALIDATION_FILE,
-        lambda file: np.savez(file, logits=validation.logits, targets=validation.targets),
-    )
-    adjustment = _adjust(trainer, validation)
-    validation = validation.adjusted(adjustment)
-    temperature = fit_temperature(validation)
+    raw = cross.answers if cross else trainer.evaluate("val")
+    _save_answers(raw, folder / VALIDATION_FILE)
+    parity = _save_for_parity(trainer) if cross else "val"
+    adjustment = _adjust(trainer, raw)
+    held_out = raw.adjusted(adjustment)
+    temperature = fit_temperature(held_out)
+    folds = trainer.config.folds
     training = trainer.answers(_sample(data.splits["train"])).adjusted(adjustment)
     results: dict[str, Any] = {
         "epoch": best.epoch,
@@ -54,9 +58,10 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "temperature": temperature,
         "adjustment": asdict(adjustment),
         "classes": [[entry.label, entry.display_name] for entry in data.classes],
-        "validation": {**_score(trainer, validation, temperature), "unsure_below": _propose(validation, temperature)},
+        "validation": {**_held_out(trainer, held_out, temperature), "unsure_below": _propose(held_out, temperature)},
         "training": _score(trainer, training, temperature),
         **_test(trainer, temperature, adjustment),
+        "parity_split": parity,
         "images": {split: data.count(split) for split in data.splits},
         "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
         "warnings": data.warnings,
@@ -67,9 +72,40 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "seconds": sum(record["seconds"] for record in history),
         "files": hash_files(folder),
     }
+    results["sources"] = _sources(folds, parity, has_test=bool(results["test"]))
     told = beside_the_model(shortcuts, results["test"] or results["validation"])
     results["verdicts"] = [*judge(_evidence(trainer, results, history)), *told]
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
+
+
+def _save_answers(answers: Answers, path: Path) -> None:
+    write_atomically(path, lambda file: np.savez(file, logits=answers.logits, targets=answers.targets))
+
+
+def _save_for_parity(trainer: Trainer) -> str:
+    """The logits that export must reproduce, as the folds' are those of other models; returns the split."""
+    split = "test" if "test" in trainer.data.splits else "train"
+    _save_answers(trainer.evaluate(split), trainer.config.folder / PARITY_FILE)
+    return split
+
+
+def _sources(folds: int, parity: str, *, has_test: bool) -> dict[str, str]:
+    """The images that each figure and each choice comes from, for the manifest."""
+    chosen = f"{folds} folds, each answered by a model that has not seen it" if folds else "validation images"
+    shown = {"val": "validation images", "test": "test images", "train": "all images, seen in training"}
+    return {
+        "accuracy": "test images" if has_test else chosen,
+        "temperature": chosen,
+        "adjustment": chosen,
+        "unsure_below": chosen,
+        "parity": shown[parity],
+    }
+
+
+def _held_out(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:
+    """The figures of images that the model, or the model of their fold, has not seen."""
+    scores = _score(trainer, answers, temperature)
+    return widen_intervals(scores, trainer.config.folds) if trainer.config.folds else scores
 
 
 def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:
@@ -85,10 +121,10 @@ def _propose(validation: Answers, temperature: float) -> float | None:
 
 
 def _evidence(trainer: Trainer, results: dict[str, Any], history: list[Record]) -> Evidence:
-    split = "test" if results["test"] else "validation"
+    split = "test" if results["test"] else "cross-validated" if trainer.config.folds else "validation"
     return Evidence(
         split=split,
-        scores=results[split],
+        scores=results["test"] or results["validation"],
         training=results["training"],
         validation=results["validation"],
         steps=results["epochs"] * trainer.plan.steps_per_epoch,

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from training.config import TrainConfig
 from training.errors import CheckpointError
 from training.identity import differences, settings
 from training.learning import checkpoint
-from training.run_files import CONFIG_FILE, LAST, RESULTS_FILE, read_config
+from training.run_files import CONFIG_FILE, FOLDS, LAST, RESULTS_FILE, read_config
 
 
 def open_run(config: TrainConfig) -> None:
@@ -22,7 +22,7 @@ def open_run(config: TrainConfig) -> None:
     What a run that never began has replaced is put back.
     """
     before = _set_aside(config.folder)
-    if before.exists() and (config.folder / LAST).exists():
+    if before.exists() and has_begun(config.folder):
         shutil.rmtree(before)
     elif before.exists():
         _put_back(config.folder)
@@ -31,27 +31,41 @@ def open_run(config: TrainConfig) -> None:
     (config.folder / ".writable").unlink()
 
 
-def find_start(config: TrainConfig, fingerprint: str) -> dict[str, Any] | None:
-    """The checkpoint to continue from, or None to start anew. Nothing is changed yet.
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Whether a run goes on that was begun, and with which checkpoint; folds have checkpoints of their own."""
+
+    goes_on: bool
+    state: dict[str, Any] | None = None
+
+
+def find_start(config: TrainConfig, fingerprint: str) -> Start:
+    """Where training starts. Nothing is changed yet.
 
     Raises `CheckpointError` where the folder holds something else than this run, or this run without `resume`.
     """
     if any(config.folder.iterdir()) and not (config.folder / CONFIG_FILE).exists():
         raise CheckpointError(f"{config.folder} has files but is not a run's folder; choose another RUN")
     last = config.folder / LAST
-    if config.overwrite or not (last.exists() or is_finished(config)):
-        return None
+    if config.overwrite or not (has_begun(config.folder) or is_finished(config)):
+        return Start(goes_on=False)
     _check_same_run(config, fingerprint)
     if is_finished(config):
-        return None
-    state = checkpoint.load(last)
+        return Start(goes_on=True)
+    state = checkpoint.load(last) if last.exists() else None
     if not config.resume:
+        done = counted(state["epoch"], "epoch") if state else "in its folds"
         raise CheckpointError(
-            f"{config.folder} has an interrupted run ({counted(state['epoch'], 'epoch')} so far); "
+            f"{config.folder} has an interrupted run ({done} so far); "
             f"continue it with: {make_command(replace(config, resume=True))}\n"
             "or discard it with OVERWRITE=1"
         )
-    return state
+    return Start(goes_on=True, state=state)
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether anything of the run is saved that is worth going on from."""
+    return (folder / LAST).exists() or (folder / FOLDS).exists()
 
 
 class Beginning:

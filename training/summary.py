@@ -34,6 +34,7 @@ def print_summary(folder: Path) -> None:
     for name, shown in SPLITS.items():
         if results.get(name):
             first, second = describe_accuracy(results[name])
+            shown = f"{config['folds']} folds" if name == "validation" and config.get("folds") else shown
             console.print(f"  {shown:10}  {first}\n{'':14}{second}")
     for sentence in results.get("verdicts", []):
         console.print(f"  note: {sentence}")

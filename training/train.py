@@ -1,9 +1,7 @@
 """The path of a training run: data, model, epochs, then the best epoch's figures and the report."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from contract import ClassLabel
 from dataset.data_set import load_data
@@ -14,6 +12,8 @@ from evaluation.report import REPORT_FILE, write_report
 from training.command import make_command
 from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
+from training.folds.cross_validation import cross_validate, refit_config, without_validation
+from training.folds.refit import RefitJudge
 from training.learning.fit import fit
 from training.learning.preview import write_preview
 from training.learning.trainer import build_trainer
@@ -24,13 +24,15 @@ from training.memory import explained
 from training.model.device import make_deterministic
 from training.run import (
     Beginning,
+    Start,
     discard_if_empty,
     find_start,
+    has_begun,
     is_finished,
     open_run,
     write_settings,
 )
-from training.run_files import DATA_PAGE, LAST, PREVIEW_FILE, SPLIT_FILE, read_config, read_history, read_results
+from training.run_files import DATA_PAGE, PREVIEW_FILE, SPLIT_FILE, read_config, read_history, read_results
 from training.summary import print_start, print_summary
 
 
@@ -48,20 +50,21 @@ def _train(config: TrainConfig) -> None:
     try:
         data = load_data(config)
         data = replace(data, warnings=[*data.warnings, *seen_by_weights(config.weights, data)])
-        state = find_start(config, data.fingerprint)
+        start = find_start(config, data.fingerprint)
         if not is_finished(config):
-            run(config, examine(data), state)
+            run(config, examine(data), start)
     finally:
         discard_if_empty(config.folder)
 
 
-def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) -> None:
-    """Train from `state`, or from the start; what stood in the folder goes once an epoch of the new run is saved."""
-    data = report.data
+def run(config: TrainConfig, report: Report, start: Start) -> None:
+    """Train from where a run was left, or anew; what stood in the folder goes once an epoch of the new run is saved."""
+    data = without_validation(report.data) if config.folds else report.data
     report.print()
     make_deterministic(config.seed)
-    trainer = build_trainer(config, data, fresh=state is None)
-    beginning = Beginning(config.folder) if state is None else None
+    trainer = build_trainer(refit_config(config, data) if config.folds else config, data, fresh=start.state is None)
+    beginning = None if start.goes_on else Beginning(config.folder)
+    on_saved = beginning.commit if beginning else _nothing
     try:
         # Written again where a run goes on: its images may have been moved.
         write_settings(config, data.fingerprint)
@@ -74,8 +77,11 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
         write_preview(trainer, config.folder / PREVIEW_FILE)
         print_start(trainer)
         with explained(config, trainer.plan.batch):
-            history = fit(trainer, state, on_saved=beginning.commit if beginning else None)
-            measure(trainer, history, report.shortcuts)
+            cross = cross_validate(trainer.config, data, on_saved) if config.folds else None
+            if cross:
+                trainer = build_trainer(trainer.config, data, fresh=start.state is None, judge=RefitJudge(cross))
+            history = fit(trainer, start.state, on_saved)
+            measure(trainer, history, report.shortcuts, cross)
     except KeyboardInterrupt as stopped:
         raise type(stopped)(f"{stopped}{_how_to_go_on(config)}") from None
     finally:
@@ -83,8 +89,12 @@ def run(config: TrainConfig, report: Report, state: Mapping[str, Any] | None) ->
             beginning.undo()
 
 
+def _nothing() -> None:
+    """There is nothing to make room for."""
+
+
 def _how_to_go_on(config: TrainConfig) -> str:
-    if not (config.folder / LAST).exists():
+    if not has_begun(config.folder):
         return f"; start again with: {make_command(config)}"
     return f"; continue with: {make_command(replace(config, resume=True, overwrite=False))}"
 

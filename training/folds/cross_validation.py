@@ -5,20 +5,21 @@ that was the best, in the median, of the other folds.
 """
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
 from dataset.data_set import DataSet
-from dataset.folds import deal_folds
+from dataset.folds import deal_folds, warnings_about_folds
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.metrics import EpochScores, score_epoch
 from training.config import TrainConfig
-from training.folds.fold import FoldAnswers, train_fold
+from training.folds.fold import FoldAnswers, OnSaved, train_fold
 from training.learning.trainer import cluster_numbers
+from training.recipe.plan import make_plan
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
@@ -37,16 +38,36 @@ class CrossValidation:
     curves: dict[int, EpochScores]
 
 
-def cross_validate(config: TrainConfig, data: DataSet) -> CrossValidation:
-    """Train a model for each fold and pool their answers; folds that are done are not trained again."""
-    examples = [example for split in ("train", "val") for example in data.splits.get(split, [])]
+def without_validation(data: DataSet) -> DataSet:
+    """The data set with its validation images among those to train on, as each fold is held out in turn."""
+    splits = {"train": [*data.splits["train"], *data.splits.get("val", [])]}
+    if "test" in data.splits:
+        splits["test"] = data.splits["test"]
+    return replace(data, splits=splits)
+
+
+def cross_validate(config: TrainConfig, data: DataSet, on_saved: OnSaved) -> CrossValidation:
+    """Train a model for each fold of the training images and pool their answers.
+
+    Folds that are done are not trained again. `on_saved` is called whenever something more is safe on the disk.
+    """
+    examples = data.splits["train"]
+    for warning in warnings_about_folds(examples, data.labels, config.folds):
+        console.print(f"warning: {warning}")
     folds = deal_folds(examples, config.folds, config.seed)
     answered = []
     for number in range(config.folds):
         held_out = [example for example, fold in zip(examples, folds, strict=True) if fold == number]
         console.print(f"Fold {number + 1} of {config.folds}: {len(held_out)} images are held out")
-        answered.append(train_fold(config, data, held_out, number + 1))
+        answered.append(train_fold(config, data, held_out, number + 1, on_saved))
     return _pool(examples, folds, answered)
+
+
+def refit_config(config: TrainConfig, data: DataSet) -> TrainConfig:
+    """The length of the training that all folds and the last model share, so that their epochs can be compared."""
+    counts = [round(images * (1 - 1 / config.folds)) for images in data.count("train").values()]
+    plan = make_plan(config, [max(1, images) for images in counts])
+    return replace(config, epochs=plan.epochs, steps=None, batch=plan.batch)
 
 
 def _pool(examples: list[Example], folds: NDArray[np.int64], answered: list[FoldAnswers]) -> CrossValidation:

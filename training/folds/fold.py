@@ -1,5 +1,6 @@
 """One fold in, the answers to its images at every validated epoch out, from a model that learned from the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from training.learning import checkpoint
 from training.learning.fit import fit
 from training.learning.judge import ByValidation, Look, Record
 from training.learning.trainer import build_trainer
-from training.run_files import LAST
+from training.run_files import FOLDS, LAST
 
 ANSWERS_FILE = "answers.npz"
+OnSaved = Callable[[], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +50,11 @@ class KeepingJudge(ByValidation):
         return score_epoch(answers)
 
 
-def train_fold(config: TrainConfig, data: DataSet, held_out: list[Example], number: int) -> FoldAnswers:
-    """Train on all other images of training and validation; a fold that was begun goes on, one that is done is read."""
-    own = replace(config, runs=config.folder / "folds", run=str(number), folds=0)
+def train_fold(
+    config: TrainConfig, data: DataSet, held_out: list[Example], number: int, on_saved: OnSaved
+) -> FoldAnswers:
+    """Train on all other training images; a fold that was begun goes on, one that is done is read."""
+    own = replace(config, runs=config.folder / FOLDS, run=str(number), folds=0)
     done = own.folder / ANSWERS_FILE
     if done.exists():
         return _read(done)
@@ -58,7 +62,12 @@ def train_fold(config: TrainConfig, data: DataSet, held_out: list[Example], numb
     state = checkpoint.load(own.folder / LAST) if (own.folder / LAST).exists() else None
     judge = KeepingJudge(part, _read_partial(own.folder))
     trainer = build_trainer(own, part, fresh=state is None, judge=judge)
-    history = fit(trainer, state, on_saved=lambda: _write_partial(judge.kept, own.folder))
+
+    def keep() -> None:
+        _write_partial(judge.kept, own.folder)
+        on_saved()
+
+    history = fit(trainer, state, keep)
     answers = _finished(history, judge)
     write_atomically(done, lambda file: np.savez(file, epochs=answers.epochs, logits=answers.logits, best=answers.best))
     checkpoint.discard(own.folder)
@@ -67,8 +76,7 @@ def train_fold(config: TrainConfig, data: DataSet, held_out: list[Example], numb
 
 def _others(data: DataSet, held_out: list[Example]) -> list[Example]:
     taken = {example.path for example in held_out}
-    images = [example for split in ("train", "val") for example in data.splits.get(split, [])]
-    return [example for example in images if example.path not in taken]
+    return [example for example in data.splits["train"] if example.path not in taken]
 
 
 def _finished(history: list[Record], judge: KeepingJudge) -> FoldAnswers:

@@ -69,6 +69,8 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Jud
     """
     device = pick_device(config.device)
     spec = config.image_spec(data.depth)
+    # The fresh weights depend on the seed alone, and not on what was built before.
+    torch.manual_seed(config.seed)
     model = Classifier(config.arch, len(data.classes), spec)
     if fresh:
         load_weights(model, config.weights, config.arch, data.labels)

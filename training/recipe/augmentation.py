@@ -103,9 +103,8 @@ AUGMENTATIONS: dict[AugmentName, Augmentation | None] = {
         colour=0.2,
     ),
     "surface": Augmentation(
-        says="random crops, mirrored and turned in all directions (no up or down), other light and contrast",
-        area=0.7,
-        aspect=MOST_ASPECT,
+        says="shifted, mirrored and turned in all directions (no up or down), other light and contrast",
+        area=0.85,
         flipped=True,
         turned=True,
         light=0.2,

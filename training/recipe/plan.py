@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from evaluation.check.findings import IMBALANCED
 from training.config import BalanceName, TrainConfig
 
-SCRATCH_STEPS, SCRATCH_EPOCHS = 1000, 20
+SCRATCH_STEPS, SCRATCH_IMAGES, SCRATCH_EPOCHS = 1000, 16_000, 20
 TUNING_STEPS, TUNING_EPOCHS = 400, 4
 SMALLEST_BATCH, LARGEST_BATCH = 8, 32
 # So many batches of a small set make an epoch, before the batch becomes larger.
@@ -45,7 +45,7 @@ def make_plan(config: TrainConfig, counts: Sequence[int]) -> Plan:
     images = sum(counts)
     batch = min(config.batch or usual_batch(images), images)
     steps_per_epoch = max(1, images // batch)
-    epochs = config.epochs or -(-_steps(config, steps_per_epoch) // steps_per_epoch)
+    epochs = config.epochs or -(-_steps(config, batch, steps_per_epoch) // steps_per_epoch)
     validate_every = -(-epochs // MOST_VALIDATIONS)
     validations = -(-epochs // validate_every)
     patience = max(FEWEST_VALIDATIONS, validations // 3) if config.patience is None else config.patience
@@ -74,9 +74,9 @@ def usual_batch(images: int) -> int:
     return batch
 
 
-def _steps(config: TrainConfig, steps_per_epoch: int) -> int:
+def _steps(config: TrainConfig, batch: int, steps_per_epoch: int) -> int:
     if config.steps:
         return config.steps
     if config.weights == "none":
-        return max(SCRATCH_STEPS, SCRATCH_EPOCHS * steps_per_epoch)
+        return max(SCRATCH_STEPS, -(-SCRATCH_IMAGES // batch), SCRATCH_EPOCHS * steps_per_epoch)
     return max(TUNING_STEPS, TUNING_EPOCHS * steps_per_epoch)

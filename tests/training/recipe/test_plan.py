@@ -18,8 +18,8 @@ def test_the_batch_follows_the_size_of_the_set(images: int, batch: int) -> None:
 
 def test_a_small_set_from_scratch_gets_enough_steps() -> None:
     plan = make_plan(CONFIG, [100, 128])
-    assert (plan.batch, plan.steps_per_epoch, plan.epochs) == (8, 28, 36)
-    assert plan.steps >= 1000
+    assert (plan.batch, plan.steps_per_epoch, plan.epochs) == (8, 28, 72)
+    assert plan.steps >= 2000
     assert sum(plan.is_validated(epoch) for epoch in range(1, plan.epochs + 1)) <= 30
     assert plan.is_validated(plan.epochs)
 

@@ -1,0 +1,111 @@
+"""A cross-validated run: its folds, its last model, its bundle; and what an interrupted one keeps."""
+
+import json
+import statistics
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from contract import Manifest
+from dataset.split_file import read_split_csv
+from export.config import ExportConfig
+from export.export import export
+from tests.pictures import write_images
+from training.config import TrainConfig
+from training.learning.checkpoint import load_best
+from training.learning.engine import train_one_epoch
+from training.train import train
+
+LABELS = ["blue", "grün", "red"]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """A finished run of three folds, with a test split that they don't touch."""
+    folder = tmp_path_factory.mktemp("folds")
+    config = TrainConfig(
+        data=write_images(folder / "images", 8),
+        run="whole",
+        runs=folder / "runs",
+        arch="resnet18",
+        weights="none",
+        size=32,
+        epochs=3,
+        batch=8,
+        folds=3,
+    )
+    train(config)
+    return config
+
+
+def results(config: TrainConfig) -> dict[str, object]:
+    content: dict[str, object] = json.loads((config.folder / "results.json").read_text())
+    return content
+
+
+def test_every_image_but_the_tests_is_answered_once(config: TrainConfig) -> None:
+    folds = [np.load(config.folder / "folds" / str(number) / "answers.npz") for number in (1, 2, 3)]
+    learned = read_split_csv(config.folder / "split.csv", LABELS, "train")
+    assert sum(fold["logits"].shape[1] for fold in folds) == len(learned)
+    assert not read_split_csv(config.folder / "split.csv", LABELS, "val")
+    assert len(read_split_csv(config.folder / "split.csv", LABELS, "test")) > 0
+    pooled = np.load(config.folder / "validation.npz")
+    assert pooled["targets"].tolist() == [example.target for example in learned]
+
+
+def test_each_fold_is_answered_at_the_epoch_of_the_others(config: TrainConfig) -> None:
+    folds = [np.load(config.folder / "folds" / str(number) / "answers.npz") for number in (1, 2, 3)]
+    best = [int(fold["best"]) for fold in folds]
+    pooled = np.load(config.folder / "validation.npz")["logits"]
+    for number, fold in enumerate(folds):
+        others = round(statistics.median(best[:number] + best[number + 1 :]))
+        expected = fold["logits"][fold["epochs"].tolist().index(others)]
+        assert all(any(np.array_equal(row, each) for each in pooled) for row in expected)
+    assert results(config)["epoch"] == round(statistics.median(best))
+
+
+def test_checkpoints_of_folds_that_are_done_take_no_room(config: TrainConfig) -> None:
+    assert not list((config.folder / "folds").rglob("*.pt"))
+
+
+def test_the_bundle_says_where_its_figures_come_from(config: TrainConfig) -> None:
+    manifest = Manifest.read(export(ExportConfig(run=config.run, runs=config.runs)))
+    assert manifest.sources == {
+        "accuracy": "test images",
+        **dict.fromkeys(
+            ("temperature", "adjustment", "unsure_below"), "3 folds, each answered by a model that has not seen it"
+        ),
+        "parity": "test images",
+    }
+
+
+def test_without_a_test_split_all_images_prove_parity(config: TrainConfig) -> None:
+    own = replace(config, run="all", shares="80/20", folds=2, epochs=1)
+    train(own)
+    manifest = Manifest.read(export(ExportConfig(run=own.run, runs=own.runs)))
+    assert manifest.sources["accuracy"] == "2 folds, each answered by a model that has not seen it"
+    assert manifest.sources["parity"] == "all images, seen in training"
+
+
+def test_a_stopped_fold_goes_on_to_the_same_weights(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(config, run="stopped")
+    passes = []
+
+    def pressed(model, batches, step, on_step, *more):  # type: ignore[no-untyped-def]
+        passes.append(1)
+        if len(passes) == 5:  # the second epoch of the second fold
+            raise KeyboardInterrupt
+        return train_one_epoch(model, batches, step, on_step, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.learning.fit.train_one_epoch", pressed)
+        with pytest.raises(KeyboardInterrupt, match="continue with: make train"):
+            train(own)
+    kept = (own.folder / "folds" / "1" / "answers.npz").stat().st_mtime_ns
+    train(replace(own, resume=True))
+    assert (own.folder / "folds" / "1" / "answers.npz").stat().st_mtime_ns == kept
+    one, other = (load_best(each.folder).model.state_dict() for each in (own, config))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert np.array_equal(*(np.load(each.folder / "validation.npz")["logits"] for each in (own, config)))
