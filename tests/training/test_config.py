@@ -20,7 +20,7 @@ def test_every_problem_is_in_one_error() -> None:
 @pytest.mark.parametrize(
     ("weights", "freeze", "lr", "expected"),
     [
-        ("none", False, None, 5e-4),
+        ("none", False, None, 1e-3),
         ("imagenet", False, None, 1e-4),
         ("imagenet", True, None, 1e-3),
         ("none", False, 0.1, 0.1),
