@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -55,9 +55,8 @@ class Run:
 
     @property
     def adjustment(self) -> Adjustment:
-        """What was chosen on the validation split for classes with few images; none in runs of older programs."""
-        values = self.results.get("adjustment") or {}
-        return Adjustment(tau=values.get("tau", 0.0), prior=tuple(values.get("prior", ())))
+        """What was chosen on the held-out images for classes with few images."""
+        return self.validation.adjustment
 
     @property
     def sources(self) -> dict[str, str]:
@@ -70,7 +69,11 @@ def read_run(folder: Path) -> Run:
     settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
     check_files(folder, results)
     validation = read_validation(folder, trained.classes, results.get("parity_split", "val"))
-    return Run(trained=trained, results=results, settings=settings, validation=validation)
+    values = results.get("adjustment") or {}  # none in runs of older programs
+    adjustment = Adjustment(tau=values.get("tau", 0.0), prior=tuple(values.get("prior", ())))
+    return Run(
+        trained=trained, results=results, settings=settings, validation=replace(validation, adjustment=adjustment)
+    )
 
 
 def export(config: ExportConfig) -> Path:

@@ -132,7 +132,7 @@ def check_decisions(candidate: Candidate, proof: Proof) -> Check:
         )
     except Exception as error:  # any error of the runtime is a failed check, not a crash
         return _failed("decisions", candidate, what, error)
-    same = int((logits.argmax(axis=1) == validation.logits.argmax(axis=1)).sum())
+    same = int((_answered(logits, validation) == _answered(validation.logits, validation)).sum())
     what = f"{what}, {same}/{len(logits)} same class"
     check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     flips = describe_flips(logits, validation)
@@ -146,12 +146,18 @@ def describe_flips(logits: NDArray[np.float32], validation: Validation) -> list[
 
     If the margin is below twice the tolerance, it is a tie and either class is accepted.
     """
-    flipped = logits.argmax(axis=1) != validation.logits.argmax(axis=1)
-    second, first = np.sort(validation.logits, axis=1)[:, -2:].T
+    flipped = _answered(logits, validation) != _answered(validation.logits, validation)
+    second, first = np.sort(validation.decisive(validation.logits), axis=1)[:, -2:].T
     decided = first - second > 2 * (ATOL + RTOL * np.abs(first))
     return [
         f"{validation.examples[i].path} (margin {first[i] - second[i]:.3g})" for i in np.flatnonzero(flipped & decided)
     ]
+
+
+def _answered(logits: NDArray[np.float32], validation: Validation) -> NDArray[np.int64]:
+    """The class that is served for each image [N]."""
+    result: NDArray[np.int64] = validation.decisive(logits).argmax(axis=1)
+    return result
 
 
 def check_names(names: Sequence[str], validation: Validation) -> Check:

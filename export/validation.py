@@ -1,13 +1,13 @@
 """Reads the validation split that training recorded: the images, their labels, and the trained model's logits."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ClassLabel, ImageSpec, UserError, preprocess
+from contract import Adjustment, ClassLabel, ImageSpec, UserError, preprocess
 from contract.manifest import sha256_of
 from dataset.split_file import Example, read_split_csv
 from training.run_files import PARITY_FILE, SPLIT_FILE, VALIDATION_FILE
@@ -21,6 +21,12 @@ class Validation:
     labels: list[str]
     logits: NDArray[np.float32]
     targets: NDArray[np.int64]
+    adjustment: Adjustment = field(default_factory=Adjustment)
+
+    def decisive(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The logits [N, C] whose largest is answered: with the adjustment for rare classes taken off."""
+        result: NDArray[np.float32] = logits - self.adjustment.offsets
+        return result
 
     def batches(self, spec: ImageSpec, size: int) -> Iterator[NDArray[np.uint8]]:
         """The preprocessed images in batches: uint8 [<= size, H, W, 3]."""

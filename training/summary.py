@@ -1,5 +1,6 @@
 """The first and the last screen of a training run."""
 
+import math
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +25,12 @@ def print_start(trainer: Trainer) -> None:
     console.print(f"Training {config.arch} at {config.size} px on {step.device} in {precision}")
     for line in describe(config, trainer.plan, trainer.data):
         console.print(f"  {line}")
+
+
+def print_probe(accuracy: float) -> None:
+    """How good the last layer alone is, before anything else is tuned."""
+    told = "" if math.isnan(accuracy) else f": accuracy {accuracy:.3f} on the validation images"
+    console.print(f"  the last layer starts from a linear probe of the features{told}")
 
 
 def print_summary(folder: Path) -> None:

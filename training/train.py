@@ -16,6 +16,7 @@ from training.folds.cross_validation import cross_validate, refit_config, withou
 from training.folds.refit import RefitJudge
 from training.learning.fit import fit
 from training.learning.preview import write_preview
+from training.learning.probe import start_head
 from training.learning.trainer import build_trainer
 from training.lock import hold_run
 from training.looks import seen_by_weights
@@ -33,7 +34,7 @@ from training.run import (
     write_settings,
 )
 from training.run_files import DATA_PAGE, PREVIEW_FILE, SPLIT_FILE, read_config, read_history, read_results
-from training.summary import print_start, print_summary
+from training.summary import print_probe, print_start, print_summary
 
 
 def train(config: TrainConfig) -> None:
@@ -80,6 +81,8 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
             cross = cross_validate(trainer.config, data, on_saved) if config.folds else None
             if cross:
                 trainer = build_trainer(trainer.config, data, fresh=start.state is None, judge=RefitJudge(cross))
+            if trainer.fresh_head:
+                print_probe(start_head(trainer))
             history = fit(trainer, start.state, on_saved)
             measure(trainer, history, report.shortcuts, cross)
     except KeyboardInterrupt as stopped:

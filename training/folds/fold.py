@@ -15,6 +15,7 @@ from training.config import TrainConfig
 from training.learning import checkpoint
 from training.learning.fit import fit
 from training.learning.judge import ByValidation, Look, Record
+from training.learning.probe import start_head
 from training.learning.trainer import build_trainer
 from training.run_files import FOLDS, LAST
 
@@ -62,6 +63,9 @@ def train_fold(
     state = checkpoint.load(own.folder / LAST) if (own.folder / LAST).exists() else None
     judge = KeepingJudge(part, _read_partial(own.folder))
     trainer = build_trainer(own, part, fresh=state is None, judge=judge)
+
+    if trainer.fresh_head:
+        start_head(trainer)
 
     def keep() -> None:
         _write_partial(judge.kept, own.folder)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 from torch.optim import Optimizer
@@ -88,3 +89,11 @@ def evaluate(
     answers = Answers(logits=np.concatenate(logits), targets=np.concatenate(targets))
     _check_finite(float(answers.logits.sum()))
     return answers
+
+
+@torch.inference_mode()
+def pooled_features(model: Classifier, batches: Iterable[Batch], device: torch.device) -> NDArray[np.float64]:
+    """The mean of the feature map over each image, which the last layer takes: float64 [N, F]."""
+    model.eval()
+    found = [model.features(images_nhwc.to(device)).mean(dim=(2, 3)).cpu().numpy() for images_nhwc, _ in batches]
+    return np.concatenate(found).astype(np.float64)

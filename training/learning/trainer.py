@@ -14,7 +14,7 @@ from dataset.data_set import DataSet
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from training.config import TrainConfig
-from training.learning.engine import Step, evaluate
+from training.learning.engine import Step, evaluate, pooled_features
 from training.learning.judge import ByValidation, Judge
 from training.learning.loader import Drawing, EvaluationBatches, TrainingBatches, default_workers
 from training.learning.pictures import Memory
@@ -36,6 +36,7 @@ class Trainer:
     data: DataSet
     model: Classifier
     plan: Plan
+    fresh_head: bool
     step: Step
     judge: Judge
     batches: TrainingBatches
@@ -55,6 +56,10 @@ class Trainer:
         answers = evaluate(self.model, self.held_out.of(examples), self.step.device, precision)
         return replace(answers, clusters=cluster_numbers(examples))
 
+    def features(self, examples: Sequence[Example]) -> NDArray[np.float64]:
+        """What the last layer sees of some images, float64 [N, F]."""
+        return pooled_features(self.model, self.held_out.of(examples), self.step.device)
+
 
 def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
     """The cluster of each image [N]; an image without one is given its own, a negative number."""
@@ -72,8 +77,7 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Jud
     # The fresh weights depend on the seed alone, and not on what was built before.
     torch.manual_seed(config.seed)
     model = Classifier(config.arch, len(data.classes), spec)
-    if fresh:
-        load_weights(model, config.weights, config.arch, data.labels)
+    kept_head = fresh and load_weights(model, config.weights, config.arch, data.labels)
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
     if config.freeze:
         freeze_backbone(model)
@@ -85,6 +89,7 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Jud
         data=data,
         model=model,
         plan=plan,
+        fresh_head=fresh and config.weights != "none" and not kept_head,
         judge=judge or ByValidation(data.count("train").values(), plan.patience),
         step=_make_step(config, model, device, plan.steps),
         batches=TrainingBatches(

@@ -35,17 +35,17 @@ class Weights:
     labels: list[str] | None = None
 
 
-def load_weights(model: Classifier, source: str, arch: str, labels: Sequence[str]) -> None:
+def load_weights(model: Classifier, source: str, arch: str, labels: Sequence[str]) -> bool:
     """Start `model` from `source`: "imagenet", "none", or a .pth or .safetensors file.
 
     The backbone must match to the last tensor; the head is taken if it has the same classes, else left fresh.
-    Raises `WeightsError`.
+    Returns whether the head was taken. Raises `WeightsError`.
     """
     if source == "none":
-        return
+        return False
     weights = Weights(tensors=download(imagenet_url(arch))) if source == "imagenet" else read_weights(Path(source))
     keep_head = weights.labels is None or weights.labels == list(labels)
-    _fill(model, weights.tensors, source, arch, keep_head=keep_head)
+    return _fill(model, weights.tensors, source, arch, keep_head=keep_head)
 
 
 def imagenet_url(arch: str) -> str:
@@ -125,7 +125,7 @@ def _labels(content: object) -> list[str] | None:
     return [str(label) for label, _ in classes] if isinstance(classes, list) else None
 
 
-def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str, *, keep_head: bool) -> None:
+def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str, *, keep_head: bool) -> bool:
     state = {_without_wrappers(name): tensor for name, tensor in state.items()}
     own = model.backbone.state_dict()
     wrong = [name for name, tensor in own.items() if not _may_be_fresh(name) and not _fits(state, name, tensor)]
@@ -141,6 +141,7 @@ def _fill(model: Classifier, state: dict[str, Tensor], source: str, arch: str, *
         for name, tensor in own.items()
     }
     model.backbone.load_state_dict(taken)
+    return all(taken[name] is not tensor for name, tensor in own.items() if _is_head(name))
 
 
 def _without_wrappers(name: str) -> str:
