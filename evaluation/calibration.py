@@ -1,11 +1,13 @@
-"""Answers in, honest probabilities out: the temperature, and how far the probabilities are from the truth."""
+"""Answers in, honest probabilities out: temperature, adjustment for rare classes, distance from the truth."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
+from contract import Adjustment
 from evaluation.answers import Answers
 from evaluation.intervals import SEED
 
@@ -13,6 +15,7 @@ TEMPERATURES = (0.2, 10.0)
 # Before the first image, T is held for about 1: between 0.37 and 2.7 with a probability of 95 %. 40 images that are
 # all answered right then no longer ask for certainty without end, and 1,000 images outweigh the prior.
 PRIOR_WIDTH = 0.5
+STRENGTHS = (0.0, 2.0)
 CALIBRATION_BINS = 15
 # Below, even perfectly honest probabilities show a calibration error of several per cent.
 FEWEST_IMAGES = 500
@@ -60,6 +63,41 @@ def fit_temperature(answers: Answers) -> float:
 
     low, high = np.log(TEMPERATURES)
     return float(np.exp(minimize_scalar(cost, bounds=(low, high), method="bounded").x))
+
+
+def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float) -> Adjustment:
+    """The strength of the logit adjustment at which all classes are answered best (Menon et al. 2021).
+
+    `answers` are on images that had no part in training, `counts` the training images of each class. Chosen is the
+    lowest cross-entropy over classes that count alike, together with a temperature, as both change how sure answers
+    are. A few validation images of a class tell little, so the strength is held near `expected`, with a normal prior
+    (`PRIOR_WIDTH`): 1, the theoretical value, for a model that learned the classes' shares, 0 for one that drew them
+    equally often.
+    """
+    prior = np.maximum(np.array(counts, np.float64), 1) / max(1, sum(counts))
+    weights = _class_weights(answers)
+    observations = float(weights.sum() ** 2 / (weights**2).sum())
+
+    def cost(values: np.ndarray) -> float:
+        tau, log_t = float(values[0]), float(values[1])
+        loss = losses(answers.adjusted(_adjustment(tau, prior)), float(np.exp(log_t)))
+        held = (tau - expected) ** 2 + log_t**2
+        return observations * float(np.average(loss, weights=weights)) + held / (2 * PRIOR_WIDTH**2)
+
+    bounds = [STRENGTHS, tuple(np.log(TEMPERATURES))]
+    found = minimize(cost, x0=np.array([expected, 0.0]), bounds=bounds, method="Nelder-Mead")
+    return _adjustment(round(float(found.x[0]), 2), prior)
+
+
+def _adjustment(tau: float, prior: np.ndarray) -> Adjustment:
+    return Adjustment(tau=tau, prior=tuple(float(share) for share in prior))
+
+
+def _class_weights(answers: Answers) -> np.ndarray:
+    """Each image's weight [N]: all images of a class together weigh as much as those of any other."""
+    counts = np.bincount(answers.targets, minlength=answers.logits.shape[1])
+    result: np.ndarray = 1.0 / counts[answers.targets]
+    return result
 
 
 def expected_calibration_error(answers: Answers, temperature: float = 1.0) -> float:

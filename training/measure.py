@@ -11,13 +11,12 @@ from contract import Adjustment
 from contract.atomic import write_atomically, write_text_atomically
 from contract.text import as_json
 from dataset.split_file import Example
-from evaluation.adjustment import fit_adjustment
 from evaluation.answers import Answers
-from evaluation.calibration import fit_temperature
+from evaluation.calibration import fit_adjustment, fit_temperature
 from evaluation.check.shortcuts import Shortcut, beside_the_model
 from evaluation.curves import risk_coverage
+from evaluation.intervals import widen_intervals
 from evaluation.metrics import score
-from evaluation.pooled import widen_intervals
 from evaluation.thresholds import unsure_below
 from evaluation.verdicts import Evidence, judge
 from training.folds.cross_validation import CrossValidation

@@ -190,9 +190,7 @@ def test_missing_outputs_fail(config: ExportConfig, bundle: Path, monkeypatch: p
 def test_changed_validation_images_are_named(config: ExportConfig) -> None:
     path = config.folder / "split.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("blue (", "blue ["), encoding="utf-8")
-    with pytest.raises(
-        UserError, match=r"2 images are missing or have changed since training, the first is .*blue"
-    ):
+    with pytest.raises(UserError, match=r"2 images are missing or have changed since training, the first is .*blue"):
         export(config)
 
 

@@ -4,9 +4,8 @@ from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from evaluation.answers import Answers
-from evaluation.intervals import share_interval
+from evaluation.intervals import share_interval, widen, widen_intervals
 from evaluation.metrics import score
-from evaluation.pooled import widen, widen_intervals
 from tests.effort import PROVING, times
 
 FOLDS = 5
