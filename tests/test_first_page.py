@@ -27,14 +27,15 @@ PROTOCOLS = REPOSITORY / "docs" / "protocols.md"
 ELSEWHERE = ("make test", "java ", "ACCELERATOR=gpu")
 """Run by CI itself, needs a JDK, needs a GPU; test_documentation knows that what they name exists."""
 NO_HUB = "or start from random weights, "
-SHORT = "WEIGHTS=none SIZE=32 EPOCHS=1"
+WITHOUT_HUB = {"make train": "WEIGHTS=none SIZE=32 EPOCHS=1", "make doctor": "WEIGHTS=none SIZE=32 ARCH=resnet18"}
+"""What shortens a command that would have started from ImageNet weights."""
 
 
 class Terminal:
     """A shell in a folder; a server that is started there runs until the next one is."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.training = folder, ""
+        self.folder, self.hub = folder, True
         self.server: subprocess.Popen[str] | None = None
 
     def run(self, line: str) -> None:
@@ -46,9 +47,10 @@ class Terminal:
             return
         if line.startswith("make bench"):
             self.stop()
-        done = self._call(f"{line} {self.training}" if line.startswith("make train") else line)
-        if NO_HUB in done.stderr and not self.training:
-            self.training = SHORT
+        starting = next((start for start in WITHOUT_HUB if line.startswith(start)), "")
+        done = self._call(line if self.hub or not starting else f"{line} {WITHOUT_HUB[starting]}")
+        if NO_HUB in done.stderr and self.hub:
+            self.hub = False
             self.run(line)
             return
         assert done.returncode == 0, (line, done.stdout, done.stderr)
