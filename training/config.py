@@ -79,6 +79,8 @@ class TrainConfig(DataOptions):
     """Number of threads that prepare images. Default: depends on the machine."""
     resume: bool = False
     """Continue an interrupted run from its last checkpoint."""
+    resume_elsewhere: bool = False
+    """Continue a run also on another device or in another precision than it was begun with."""
     overwrite: bool = False
     """Discard the contents of the run folder and start again."""
 

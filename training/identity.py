@@ -11,7 +11,7 @@ from training.config import TrainConfig
 # The data's fingerprint stands for these; the seed is for more than the split.
 _IN_THE_FINGERPRINT = {field.name for field in fields(DataOptions)} - {"seed"}
 # How a run is started or where it is computed; none of it makes another run of it.
-_NOT_PART_OF_THE_RUN = {"resume", "overwrite", "runs", "workers"}
+_NOT_PART_OF_THE_RUN = {"resume", "resume_elsewhere", "overwrite", "runs", "workers"}
 
 
 def settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:

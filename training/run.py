@@ -54,7 +54,7 @@ def find_start(config: TrainConfig, fingerprint: str) -> Start:
         return Start(goes_on=True)
     state = checkpoint.load(last) if last.exists() else None
     if not config.resume:
-        done = counted(state["epoch"], "epoch") if state else "in its folds"
+        done = counted(state["progress"]["epoch"], "epoch") if state else "in its folds"
         raise CheckpointError(
             f"{config.folder} has an interrupted run ({done} so far); "
             f"continue it with: {make_command(replace(config, resume=True))}\n"

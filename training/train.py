@@ -14,6 +14,7 @@ from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
 from training.folds.cross_validation import cross_validate, refit_config, without_validation
 from training.folds.refit import RefitJudge
+from training.learning import checkpoint
 from training.learning.fit import fit
 from training.learning.preview import write_preview
 from training.learning.probe import start_head
@@ -85,6 +86,7 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
                 print_probe(start_head(trainer))
             history = fit(trainer, start.state, on_saved)
             measure(trainer, history, report.shortcuts, cross)
+            checkpoint.shrink(config.folder)
     except KeyboardInterrupt as stopped:
         raise type(stopped)(f"{stopped}{_how_to_go_on(config)}") from None
     finally:

@@ -63,11 +63,11 @@ def same_weights(first: Path, second: Path) -> bool:
 def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C in the middle of the epoch that follows."""
 
-    def pressed(model, batches, step, on_step):  # type: ignore[no-untyped-def]
+    def pressed(model, batches, step, sums, on_step):  # type: ignore[no-untyped-def]
         if batches.epoch > epochs:
             next(iter(batches))
             raise KeyboardInterrupt
-        return train_one_epoch(model, batches, step, on_step)
+        return train_one_epoch(model, batches, step, sums, on_step)
 
     monkeypatch.setattr("training.learning.fit.train_one_epoch", pressed)
 

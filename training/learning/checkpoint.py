@@ -14,7 +14,7 @@ from contract import ClassLabel, ImageSpec
 from contract.atomic import write_atomically
 from training.errors import CheckpointError
 from training.model.network import Classifier
-from training.run_files import BEST, CHECKPOINTS
+from training.run_files import BEST, CHECKPOINTS, LAST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,12 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint of this program; train again") from error
     return content
+
+
+def shrink(folder: Path) -> None:
+    """Leave the last weights of a finished run alone: the optimizer's state is twice as large, and of no more use."""
+    content = load(folder / LAST)
+    save({"model": content["model"], "progress": content["progress"]}, folder / LAST)
 
 
 def discard(folder: Path) -> None:

@@ -37,13 +37,31 @@ class Step:
     precision: torch.dtype
 
 
-def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, on_step: OnStep) -> tuple[float, float]:
-    """One pass over the training images; returns (mean loss, accuracy) as seen while training.
+@dataclass(kw_only=True)
+class Sums:
+    """What the steps of an epoch summed up to, over the images that were `seen` while training."""
+
+    loss: float = 0.0
+    correct: int = 0
+    seen: int = 0
+
+    @property
+    def mean_loss(self) -> float:
+        """In nats."""
+        return self.loss / max(1, self.seen)
+
+    @property
+    def accuracy(self) -> float:
+        """The share that was right."""
+        return self.correct / max(1, self.seen)
+
+
+def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, sums: Sums, on_step: OnStep) -> None:
+    """One pass over the training images, or over those that are left of it; adds up to `sums`.
 
     `on_step(images, loss)` is called after every step. Raises `DivergedError`.
     """
     train_mode(model)
-    loss_sum, correct, seen = 0.0, 0, 0
     for images_nhwc, targets in batches:
         images_nhwc, targets = images_nhwc.to(step.device), targets.to(step.device)
         with autocast(step.device, step.precision):
@@ -53,11 +71,10 @@ def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, on_
         # Without label smoothing: the loss that validation reports, so that the two can be compared.
         value = functional.cross_entropy(logits.detach().float(), targets).item()
         _check_finite(value)
-        loss_sum += value * len(targets)
-        correct += int((logits.argmax(1) == targets).sum())
-        seen += len(targets)
+        sums.loss += value * len(targets)
+        sums.correct += int((logits.argmax(1) == targets).sum())
+        sums.seen += len(targets)
         on_step(len(targets), value)
-    return loss_sum / seen, correct / seen
 
 
 def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
 
 from rich import get_console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -20,21 +19,14 @@ class Meter:
     def __init__(self, progress: Progress, total: int, done: int) -> None:
         self._progress = progress
         self._task = progress.add_task("starting", total=total, completed=done, loss="")
-        self._images, self._started = 0, perf_counter()
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Name the epoch that begins."""
-        self._images, self._started = 0, perf_counter()
         self._progress.update(self._task, description=f"epoch {epoch}/{epochs}")
 
     def step(self, images: int, loss: float) -> None:
         """Note that a step on `images` images ended with `loss`."""
-        self._images += images
         self._progress.update(self._task, advance=images, loss=f"loss {loss:.3f}")
-
-    def images_per_s(self) -> float:
-        """The epoch's training speed so far."""
-        return self._images / (perf_counter() - self._started)
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""

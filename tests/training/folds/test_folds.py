@@ -93,11 +93,11 @@ def test_a_stopped_fold_goes_on_to_the_same_weights(config: TrainConfig, monkeyp
     own = replace(config, run="stopped")
     passes = []
 
-    def pressed(model, batches, step, on_step, *more):  # type: ignore[no-untyped-def]
+    def pressed(*arguments):  # type: ignore[no-untyped-def]
         passes.append(1)
         if len(passes) == 5:  # the second epoch of the second fold
             raise KeyboardInterrupt
-        return train_one_epoch(model, batches, step, on_step, *more)
+        return train_one_epoch(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr("training.learning.fit.train_one_epoch", pressed)

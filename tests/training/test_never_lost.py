@@ -1,0 +1,159 @@
+"""What a run keeps when it is stopped, killed, or moved in the middle of an epoch."""
+
+import os
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dataset.data_set import load_data
+from tests.pictures import write_images
+from training.config import TrainConfig
+from training.errors import CheckpointError
+from training.learning import checkpoint
+from training.learning.progress import Meter
+from training.learning.stopping import stopping_between_steps
+from training.learning.trainer import build_trainer
+from training.train import train
+
+Weights = dict[str, torch.Tensor]
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+def last(config: TrainConfig) -> Weights:
+    weights: Weights = checkpoint.load(config.folder / "checkpoints" / "last.pt")["model"]
+    return weights
+
+
+def same(one: Weights, other: Weights) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> TrainConfig:
+    """A run of two epochs of six steps that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    config = TrainConfig(
+        data=write_images(folder / "images", 15),
+        run="whole",
+        runs=folder / "runs",
+        arch="resnet18",
+        weights="none",
+        size=32,
+        epochs=2,
+        batch=4,
+    )
+    train(config)
+    return config
+
+
+def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """End the process, as a kill does, while step number `step` of the run is counted."""
+    taken, count = [], Meter.step
+
+    def counted(self: Meter, images: int, loss: float) -> None:
+        taken.append(1)
+        if len(taken) == step:
+            raise Killed
+        count(self, images, loss)
+
+    monkeypatch.setattr(Meter, "step", counted)
+
+
+@pytest.mark.parametrize("step", [2, 6, 9])
+def test_a_run_goes_on_between_two_steps_to_the_same_bits(
+    step: int, whole: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(whole, run=f"killed-{step}")
+    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patch:
+        stop_at(step, patch)
+        with pytest.raises(Killed):
+            train(config)
+    saved = checkpoint.load(config.folder / "checkpoints" / "last.pt")["progress"]
+    assert saved["epoch"] * 6 + saved["steps"] == step - 1
+    train(replace(config, resume=True))
+    assert same(last(config), last(whole))
+    one, other = ((each.folder / "metrics.jsonl").read_text().split('"lr"')[0] for each in (config, whole))
+    assert one == other
+
+
+def test_the_state_of_the_optimizer_goes_when_the_run_is_finished(whole: TrainConfig) -> None:
+    assert set(checkpoint.load(whole.folder / "checkpoints" / "last.pt")) == {"model", "progress"}
+
+
+def test_ctrl_c_waits_for_the_running_step() -> None:
+    with stopping_between_steps() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            stop.obey()
+
+
+def test_a_second_ctrl_c_does_not_wait() -> None:
+    with stopping_between_steps() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert stop.asked == signal.SIGINT
+
+
+def test_another_precision_is_refused_unless_asked_for(whole: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(whole, run="moved", precision="fp32")
+    with monkeypatch.context() as patch:
+        patch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
+        stop_at(3, patch)
+        with pytest.raises(Killed):
+            train(config)
+    path = config.folder / "checkpoints" / "last.pt"
+    state = checkpoint.load(path)
+    checkpoint.save({**state, "computed": {"device": "cuda", "precision": "bfloat16"}}, path)
+    with pytest.raises(CheckpointError, match=r"begun elsewhere \(device was cuda, now cpu; precision was bfloat16"):
+        train(replace(config, resume=True))
+    train(replace(config, resume=True, resume_elsewhere=True))
+    assert (config.folder / "results.json").exists()
+
+
+def test_names_and_their_order_change_no_weight(whole: TrainConfig, tmp_path: Path) -> None:
+    images = shutil.copytree(whole.data, tmp_path / "images")
+    for folder in images.iterdir():
+        for number, path in enumerate(sorted(folder.iterdir(), reverse=True)):
+            path.rename(folder / f"renamed {number:02}.jpg")
+    config = replace(whole, data=images, run="renamed")
+    trainer, before = (build_trainer(each, load_data(each), fresh=True) for each in (config, whole))
+    assert [example.sha256 for example in trainer.batches.examples] == [
+        example.sha256 for example in before.batches.examples
+    ]
+    train(config)
+    assert same(last(config), last(whole))
+
+
+def test_a_picture_that_turns_bad_in_the_middle_is_one_line_and_the_run_goes_on(
+    whole: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = shutil.copytree(whole.data, tmp_path / "images")
+    config = replace(whole, data=images, run="bad", runs=tmp_path / "runs")
+    kept = {path: path.read_bytes() for path in images.rglob("*.JPG")}
+    count = Meter.step
+
+    def spoil(self: Meter, images: int, loss: float) -> None:
+        count(self, images, loss)
+        for path in kept:
+            path.write_bytes(b"no longer a picture")
+
+    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
+    monkeypatch.setattr("training.learning.pictures.MEMORY_SHARE", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Meter, "step", spoil)
+        with pytest.raises(Exception, match=r"\.JPG could be read when training began, and now can't"):
+            train(config)
+    for path, data in kept.items():
+        path.write_bytes(data)
+    train(replace(config, resume=True))
+    assert same(last(config), last(whole))
