@@ -18,11 +18,13 @@ SPLITS = {"validation": "validation", "test": "test", "test_untouched": "test ag
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
-def print_start(trainer: Trainer) -> None:
-    """What is about to be done, and where."""
+def print_start(trainer: Trainer, threads: str) -> None:
+    """What is about to be done, and where; `threads` says where cores are left idle."""
     config, step = trainer.config, trainer.step
     precision = str(step.precision).removeprefix("torch.")
-    console.print(f"Training {config.arch} at {config.size} px on {step.device} in {precision}")
+    console.print(
+        f"Training {config.arch} at {config.size} px on {step.device} in {precision}{threads and ', ' + threads}"
+    )
     for line in describe(config, trainer.plan, trainer.data):
         console.print(f"  {line}")
 

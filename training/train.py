@@ -24,6 +24,7 @@ from training.looks import seen_by_weights
 from training.measure import measure
 from training.memory import explained
 from training.model.device import make_deterministic
+from training.model.threads import use_threads
 from training.run import (
     Beginning,
     Start,
@@ -64,6 +65,7 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
     data = without_validation(report.data) if config.folds else report.data
     report.print()
     make_deterministic(config.seed)
+    threads = use_threads(start.state["threads"] if start.state else None)
     trainer = build_trainer(refit_config(config, data) if config.folds else config, data, fresh=start.state is None)
     beginning = None if start.goes_on else Beginning(config.folder)
     on_saved = beginning.commit if beginning else _nothing
@@ -77,7 +79,7 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
             if finding.outcome == "failed":
                 print(f"warning: {finding.check}: {finding.sentence}")
         write_preview(trainer, config.folder / PREVIEW_FILE)
-        print_start(trainer)
+        print_start(trainer, threads)
         with explained(config, trainer.plan.batch):
             cross = cross_validate(trainer.config, data, on_saved) if config.folds else None
             if cross:

@@ -9,6 +9,7 @@ from dataset.data_set import DataSet, load_data
 from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
 from training.doctor.finding import Finding
+from training.doctor.labels import check_labels
 from training.doctor.overfit import check_gradients, check_overfit, overfit
 from training.doctor.rate import check_rate, run_range_test
 from training.doctor.scale import scale_down
@@ -45,3 +46,4 @@ def examine(config: TrainConfig, data: DataSet) -> Iterator[Finding]:
     yield check_gradients([*scaled.taken, *taken])
     yield check_rate(trainer.config.peak_lr, run_range_test(trainer))
     yield check_overfit(taken)
+    yield check_labels(trainer)

@@ -161,6 +161,7 @@ def _state(trainer: Trainer) -> dict[str, Any]:
         "optimizer": trainer.step.optimizer.state_dict(),
         "schedule": trainer.step.rate.state_dict(),
         "computed": _computed(trainer),
+        "threads": torch.get_num_threads(),
     }
 
 
