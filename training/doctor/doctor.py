@@ -44,6 +44,6 @@ def examine(config: TrainConfig, data: DataSet) -> Iterator[Finding]:
     trainer = scaled.trainer
     taken = overfit(trainer)
     yield check_gradients([*scaled.taken, *taken])
-    yield check_rate(trainer.config.peak_lr, run_range_test(trainer))
+    yield check_rate(trainer.config.peak_lr, run_range_test(trainer), trainer.config.optimizer)
     yield check_overfit(taken)
     yield check_labels(trainer)

@@ -58,7 +58,13 @@ def test_too_few_steps_are_named(config: TrainConfig) -> None:
 @pytest.mark.parametrize(("rate", "outcome"), [(5e-4, "passed"), (0.5, "failed"), (5e-7, "failed")])
 def test_the_rate_is_judged_by_where_the_loss_was_lowest(rate: float, outcome: str) -> None:
     test = RangeTest(rates=np.array([1e-5, 1e-3, 1e-2, 1e-1]), losses=np.array([1.0, 0.5, 0.3, 2.0]))
-    assert check_rate(rate, test).outcome == outcome
+    assert check_rate(rate, test, "adamw").outcome == outcome
+
+
+def test_a_rate_that_no_network_stands_is_named_however_easy_the_images_are() -> None:
+    easy = RangeTest(rates=np.array([1e-5, 1e-3, 1e-1, 1.0]), losses=np.array([1.0, 0.5, 0.3, 0.1]))
+    assert check_rate(0.5, easy, "adamw").outcome == "failed"
+    assert check_rate(1e-3, easy, "adamw").outcome == check_rate(0.5, easy, "sgd").outcome == "passed"
 
 
 def test_images_that_all_look_alike_are_named(config: TrainConfig) -> None:
