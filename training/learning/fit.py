@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from contract.atomic import write_text_atomically
+from contract.text import counted
 from evaluation.answers import Answers
 from training.errors import CheckpointError
 from training.learning import checkpoint
@@ -78,7 +79,7 @@ class _Fitting:
     def saved_words(self) -> str:
         """How much of the run is on the disk."""
         epochs, steps = self._saved
-        more = f" and {steps} steps" if steps else ""
+        more = f" and {counted(steps, 'step')}" if steps else ""
         return f"{epochs} of {self.trainer.plan.epochs} epochs{more} are saved"
 
     def _train_epoch(self, meter: Meter) -> None:
