@@ -48,6 +48,9 @@ SKIP_UNREADABLE =
 RESUME =
 OVERWRITE =
 VERSION =
+# Arrays that become images.
+ARRAYS =
+LABELS =
 # Serving and predicting.
 HOST =
 PORT =
@@ -72,7 +75,7 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL ENGINE TARGET PROTOCOL IMAGES A B
+export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
@@ -89,7 +92,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample check-data doctor train train-help export evaluate serve predict archive torchserve torchserve-stop \
+.PHONY: help install sample images check-data doctor train train-help export evaluate serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow prove lock clean
 
@@ -114,6 +117,10 @@ doctor: $(STAMP) $(if $(DATA),,sample) ## Would it learn? Checks DATA=folder and
 
 train-help: $(STAMP) ## Show all training options and their defaults
 	$(PY) -m training --help
+
+images: $(STAMP) ## Turn ARRAYS=folder or file of NumPy arrays (.npy, .npz) into a folder of images, OUT=folder; LABELS=labels.npy
+	@test -n "$$ARRAYS" -a -n "$$OUT" || { echo 'error: ARRAYS and OUT are not both set: make images ARRAYS=arrays OUT=images' >&2; exit 2; }
+	$(PY) -m dataset.arrays --arrays "$$ARRAYS" --out "$$OUT" $(call option,LABELS,labels)
 
 check-data: $(STAMP) $(if $(DATA),,sample) ## Check the images of DATA=folder: counts, near-duplicates, wrong labels, shortcuts; writes a page, OUT=page.html
 	$(PY) -m evaluation.check --data "$${DATA:-data/sample}" --out "$${OUT:-runs/$(name).data.html}" $(DATA_OPTIONS) $(ARGS)

@@ -89,7 +89,8 @@ def _export(config: ExportConfig, run: Run) -> Path:
     with _staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")
         files = write_artifacts(run, config.max_batch, stage)
-        print_step(f"Checking their parity with the trained model on {len(run.validation.examples)} validation images")
+        images = f"{len(run.validation.examples)} {run.validation.what} images"
+        print_step(f"Checking their parity with the trained model on {images}")
         checks = prove(run, config.max_batch, stage)
         describe(config, run, files, checks, stage).write(stage)
     print_checks(checks)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import get_console
+from rich.progress import track
 
 from contract import ImageSpec, UserError, preprocess
 from contract.golden import ATOL, RTOL, disagreement, read_golden
@@ -80,9 +82,8 @@ def check_parity(reference: Candidate, candidates: Sequence[Candidate], proof: P
     """Run all checks. Raises one `ParityError` if any of them fails."""
     probes = make_probes(reference, proof)
     checks = [check for candidate in candidates for check in check_tensors(candidate, probes)]
-    for candidate in (reference, *candidates):
-        checks.append(check_golden(candidate, proof))
-        checks.append(check_decisions(candidate, proof))
+    checks += [check_golden(candidate, proof) for candidate in (reference, *candidates)]
+    checks += check_decisions((reference, *candidates), proof)
     if not all(check.passed for check in checks):
         raise ParityError(checks)
     return checks
@@ -123,17 +124,29 @@ def check_golden(candidate: Candidate, proof: Proof) -> Check:
     )
 
 
-def check_decisions(candidate: Candidate, proof: Proof) -> Check:
-    """Level 3: the validation split, compared with the logits that training recorded."""
-    validation, what = proof.validation, "validation"
-    try:
-        logits = np.concatenate(
-            [candidate.run(pixels).logits for pixels in validation.batches(proof.spec, DECISION_BATCH)]
-        )
-    except Exception as error:  # any error of the runtime is a failed check, not a crash
-        return _failed("decisions", candidate, what, error)
+def check_decisions(candidates: Sequence[Candidate], proof: Proof) -> list[Check]:
+    """Level 3: the images of one split, each decoded once for all candidates, and the logits that training recorded."""
+    validation, what = proof.validation, proof.validation.what
+    logits: dict[str, list[NDArray[np.float32]]] = {candidate.name: [] for candidate in candidates}
+    broken: dict[str, Check] = {}
+    count = -(-len(validation.examples) // DECISION_BATCH)
+    batches = validation.batches(proof.spec, DECISION_BATCH)
+    for pixels in track(batches, "Checking", total=count, transient=True, disable=not get_console().is_terminal):
+        for candidate in candidates:
+            if candidate.name not in broken:
+                try:
+                    logits[candidate.name].append(candidate.run(pixels).logits)
+                except Exception as error:  # any error of the runtime is a failed check, not a crash
+                    broken[candidate.name] = _failed("decisions", candidate, what, error)
+    return [
+        broken.get(candidate.name) or _decide(candidate, np.concatenate(logits[candidate.name]), validation)
+        for candidate in candidates
+    ]
+
+
+def _decide(candidate: Candidate, logits: NDArray[np.float32], validation: Validation) -> Check:
     same = int((_answered(logits, validation) == _answered(validation.logits, validation)).sum())
-    what = f"{what}, {same}/{len(logits)} same class"
+    what = f"{validation.what}, {same}/{len(logits)} same class"
     check = _compare("decisions", candidate, what, (logits,), (validation.logits,))
     flips = describe_flips(logits, validation)
     if not flips:

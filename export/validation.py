@@ -12,15 +12,19 @@ from contract.manifest import sha256_of
 from dataset.split_file import Example, read_split_csv
 from training.run_files import PARITY_FILE, SPLIT_FILE, VALIDATION_FILE
 
+# How the images of each split are called in the parity table.
+NAMES = {"val": "validation", "test": "test", "train": "training"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """`logits` float32 [N, C] and `targets` int64 [N] as training recorded them for `examples`."""
+    """`logits` float32 [N, C] and `targets` int64 [N] as training recorded them for `examples`; `what` names these."""
 
     examples: list[Example]
     labels: list[str]
     logits: NDArray[np.float32]
     targets: NDArray[np.int64]
+    what: str = "validation"
     adjustment: Adjustment = field(default_factory=Adjustment)
 
     def decisive(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -53,7 +57,13 @@ def read_validation(folder: Path, classes: tuple[ClassLabel, ...], split: str = 
             "export needs them to check parity: restore them, or train again"
         )
     with np.load(folder / (VALIDATION_FILE if split == "val" else PARITY_FILE), allow_pickle=False) as recorded:
-        return Validation(examples=examples, labels=labels, logits=recorded["logits"], targets=recorded["targets"])
+        return Validation(
+            examples=examples,
+            labels=labels,
+            logits=recorded["logits"],
+            targets=recorded["targets"],
+            what=NAMES[split],
+        )
 
 
 def _is_unchanged(example: Example) -> bool:

@@ -30,6 +30,7 @@ TORCH_FREE = ["contract", "dataset", "evaluation", "runtime", "serve"]
 ROOMS = {
     "dataset.reading": {"dataset.errors"},
     "dataset.pictures": {"dataset.errors"},
+    "dataset.arrays": {"dataset.errors"},
     "training.model": set(),
     "training.recipe": {"training.config"},
     "training.learning": {

@@ -139,7 +139,8 @@ def test_a_stopped_training_is_one_line_and_the_signals_exit_code(
     assert process.returncode == code
     assert errors.startswith("stopped. ")
     assert re.search(
-        rf"epochs( and \d+ steps?)? are saved; continue with: make train DATA={quoted(config.data)} RUN=r ARCH=resnet18 .*EPOCHS=50",
+        r"epochs( and \d+ steps?)? are saved; continue with: make train "
+        rf"DATA={quoted(config.data)} RUN=r ARCH=resnet18 .*EPOCHS=50",
         errors,
     )
     assert len(errors.splitlines()) == 1

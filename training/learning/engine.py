@@ -28,13 +28,17 @@ class DivergedError(UserError):
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What turns a loss into better weights."""
+    """What turns a loss into better weights.
+
+    `gain` is how many times as fast as float32 `precision` is, 0 if that is unknown.
+    """
 
     optimizer: Optimizer
     rate: LearningRate
     criterion: nn.Module
     device: torch.device
     precision: torch.dtype
+    gain: float
 
 
 @dataclass(kw_only=True)

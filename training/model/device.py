@@ -18,14 +18,14 @@ def pick_device(asked: str) -> torch.device:
     return torch.device("cuda" if available and asked != "cpu" else "cpu")
 
 
-def pick_precision(asked: str, device: torch.device) -> torch.dtype:
-    """float32 or bfloat16 for the training steps."""
-    if asked != "auto":
-        return torch.bfloat16 if asked == "bf16" else torch.float32
+def native_formats(device: torch.device) -> list[torch.dtype]:
+    """The number formats that the device multiplies itself, float32 first; an emulated bf16 is slower than fp32."""
     if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
-    capabilities = torch.cpu.get_capabilities()
-    return torch.bfloat16 if any(capabilities.get(name) for name in CPU_BF16) else torch.float32
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        own = any(capabilities.get(name) for name in CPU_BF16)
+    return [torch.float32, torch.bfloat16] if own else [torch.float32]
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[object]:
