@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from training.learning import checkpoint
 from training.learning.fit import Record
 from training.learning.trainer import Trainer
 from training.looks import record_look
-from training.run_files import RESULTS_FILE, VALIDATION_FILE, hash_files
+from training.run_files import RESULTS_FILE, TEST_FILE, VALIDATION_FILE, hash_files
 
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
@@ -29,16 +30,13 @@ TRAINING_IMAGES = 1000
 def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
     """Measure the best epoch on all splits, fit the temperature on validation, and write the results.
 
-    The validation logits are kept: export must reproduce them.
+    The logits of held-out images are kept: export must reproduce those of validation, and runs are compared by them.
     """
     folder, data = trainer.config.folder, trainer.data
     best = checkpoint.load_best(folder)
     trainer.model.load_state_dict(best.model.state_dict())
     validation = trainer.evaluate("val")
-    write_atomically(
-        folder / VALIDATION_FILE,
-        lambda file: np.savez(file, logits=validation.logits, targets=validation.targets),
-    )
+    _keep(validation, data.splits["val"], folder / VALIDATION_FILE)
     temperature = fit_temperature(validation)
     training = trainer.answers(_sample(data.splits["train"]))
     results: dict[str, Any] = {
@@ -61,6 +59,12 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
     told = [f"{shortcut.sentence}." for shortcut in shortcuts if shortcut.better]
     results["verdicts"] = [*judge(_evidence(trainer, results, history)), *told]
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
+
+
+def _keep(answers: Answers, examples: Sequence[Example], path: Path) -> None:
+    """Write the logits and targets of a split, and the SHA-256 of each image's file."""
+    hashes = np.array([example.sha256 for example in examples], dtype=np.str_)
+    write_atomically(path, lambda file: np.savez(file, logits=answers.logits, targets=answers.targets, sha256=hashes))
 
 
 def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:
@@ -100,6 +104,7 @@ def _test(trainer: Trainer, temperature: float) -> dict[str, Any]:
         return {"test": None, "test_untouched": None, "test_looks": 0}
     examples = trainer.data.splits["test"]
     answers, touched = trainer.evaluate("test"), np.array(trainer.data.touched("test"))
+    _keep(answers, examples, trainer.config.folder / TEST_FILE)
     looks = record_look(trainer.config.runs, trainer.config.run, examples)
     untouched = None
     if touched.any() and not touched.all():

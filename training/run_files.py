@@ -13,10 +13,11 @@ RESULTS_FILE = "results.json"
 SPLIT_FILE = "split.csv"
 DATA_PAGE = "data.html"
 VALIDATION_FILE = "validation.npz"
+TEST_FILE = "test.npz"
 CHECKPOINTS = "checkpoints"
 LAST = f"{CHECKPOINTS}/last.pt"
 BEST = f"{CHECKPOINTS}/best.pt"
-# Those that the results stand for.
+# Those that the results stand for; a run without test images has no test file.
 MEASURED_FILES = (CONFIG_FILE, BEST, VALIDATION_FILE)
 
 
@@ -53,7 +54,8 @@ def _read_json(path: Path, remedy: str) -> dict[str, Any]:
 
 def hash_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file of the run that its results stand for."""
-    return {name: sha256_of(folder / name) for name in MEASURED_FILES}
+    tested = (TEST_FILE,) if (folder / TEST_FILE).exists() else ()
+    return {name: sha256_of(folder / name) for name in (*MEASURED_FILES, *tested)}
 
 
 def check_files(folder: Path, results: dict[str, Any]) -> None:
