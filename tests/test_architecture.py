@@ -30,6 +30,8 @@ ROOMS = {
     "dataset.pictures": {"dataset.errors"},
     "training.model": set(),
     "training.recipe": set(),
+    "evaluation.mistakes": {"evaluation.answers"},
+    "training.drawing": {"training.run_files", "training.model", "training.learning"},
     "training.learning": {
         "training.config",
         "training.errors",
