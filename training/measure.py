@@ -1,7 +1,10 @@
 """A trained model in, its results out: the best epoch measured in float32, calibrated and tested."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,8 @@ from training.run_files import RESULTS_FILE, TEST_FILE, VALIDATION_FILE, hash_fi
 
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
+# The packages that decide what a training computes.
+VERSIONED = ("torch", "torchvision", "numpy", "pillow")
 
 
 def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcut]) -> None:
@@ -54,6 +59,8 @@ def measure(trainer: Trainer, history: list[Record], shortcuts: Sequence[Shortcu
         "precision": str(trainer.step.precision).removeprefix("torch."),
         "images_per_s": float(np.median([record["images_per_s"] for record in history])),
         "seconds": sum(record["seconds"] for record in history),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"Python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         "files": hash_files(folder),
     }
     told = [f"{shortcut.sentence}." for shortcut in shortcuts if shortcut.better]

@@ -76,8 +76,8 @@ def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:
     names = {path.relative_to(run_folder).as_posix() for path in run_folder.rglob("*") if path.is_file()}
     assert names - {name for name in names if name.startswith("bundle") or name.endswith(".jpg")} == {
         "accuracy.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
-        "data.html", "loss.png", "metrics.jsonl", "mistakes/mistakes.json", "names.json", "report.html",
-        "results.json", "split.csv", "test.npz", "validation.npz",
+        "data.html", "loss.png", "metrics.jsonl", "mistakes/mistakes.json", "model_card.md",
+        "names.json", "report.html", "results.json", "split.csv", "test.npz", "validation.npz",
     }  # fmt: skip
 
 
