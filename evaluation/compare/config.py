@@ -7,6 +7,8 @@ from typing import Literal
 from contract import UsageError
 
 Part = Literal["auto", "test", "val"]
+# Most file systems allow 255 bytes.
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,4 +36,7 @@ class CompareRunsConfig:
     @property
     def results_folder(self) -> Path:
         """Where the results go."""
-        return self.out or self.folder / f"{'-'.join(self.runs)}.compare"
+        joined = "-".join(self.runs)
+        if len(joined) > LONGEST_NAME:
+            joined = f"{self.runs[0]}-and-{len(self.runs) - 1}-more"
+        return self.out or self.folder / f"{joined}.compare"

@@ -222,3 +222,9 @@ def test_a_name_that_is_no_run_is_one_line(tmp_path: Path) -> None:
 def test_two_names_are_needed(names: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match=r"runs is a.*; expected"):
         CompareRunsConfig(runs=names)
+
+
+def test_the_folder_of_many_long_names_has_a_name_that_file_systems_take() -> None:
+    names = tuple(f"{number}{'x' * 60}" for number in range(5))
+    assert CompareRunsConfig(runs=names).results_folder.name == f"{names[0]}-and-4-more.compare"
+    assert CompareRunsConfig(runs=("a", "b")).results_folder == Path("runs/a-b.compare")
