@@ -168,11 +168,13 @@ def _recall_margins(first: Answers, second: Answers) -> tuple[float, float]:
     """How far the 95 % interval of the difference of mean recalls reaches below and above it.
 
     By Tango's interval, with as many pairs as give the mean over classes its variance: with one rate of differences in
-    all classes, or with each class's own, whichever is larger.
+    all classes, or with each class's own, whichever is larger. All classes share the design effect of their clusters,
+    which the few objects of one class could not tell.
     """
     differences = (second.answered == second.targets).astype(np.int64) - (first.answered == first.targets)
     classes = [first.targets == index for index in np.unique(first.targets)]
-    sizes = np.array([effective_size(differences[true], first.clusters[true]) for true in classes])
+    independent = effective_size(differences, first.clusters) / len(differences)
+    sizes = np.array([true.sum() * independent for true in classes])
     better = float(np.mean([(differences[true] > 0).mean() for true in classes]))
     worse = float(np.mean([(differences[true] < 0).mean() for true in classes]))
     size = len(classes) ** 2 / float((1 / sizes).sum())

@@ -88,11 +88,13 @@ def read_answers(folder: Path, part: str) -> RunAnswers:
             f"train {folder.name} again with OVERWRITE=1"
         )
     labels = [label for label, _ in results["classes"]]
-    examples = read_split_csv(folder / SPLIT_FILE, labels, part)
     with np.load(path, allow_pickle=False) as recorded:
         logits, targets = recorded["logits"], recorded["targets"]
-        hashes = recorded["sha256"].tolist() if "sha256" in recorded else [example.sha256 for example in examples]
-    if hashes != [example.sha256 for example in examples] or targets.tolist() != [each.target for each in examples]:
+        hashes = recorded["sha256"].tolist() if "sha256" in recorded else None
+    examples = _examples(folder, labels, part)
+    if targets.tolist() != [each.target for each in examples] or (
+        hashes is not None and hashes != [each.sha256 for each in examples]
+    ):
         raise ComparisonError(
             f"{folder / SPLIT_FILE} lists other images than {path} has answers to; "
             f"restore it, or train {folder.name} again with OVERWRITE=1"
@@ -106,6 +108,16 @@ def read_answers(folder: Path, part: str) -> RunAnswers:
         logits=logits,
         examples=examples,
     )
+
+
+def _examples(folder: Path, labels: list[str], part: str) -> list[Example]:
+    try:
+        return read_split_csv(folder / SPLIT_FILE, labels, part)
+    except (KeyError, ValueError) as error:
+        raise ComparisonError(
+            f"{folder / SPLIT_FILE} is not the table that {folder.name} was trained with ({error}); "
+            f"restore it, or train {folder.name} again with OVERWRITE=1"
+        ) from error
 
 
 def _results(folder: Path) -> dict[str, Any]:

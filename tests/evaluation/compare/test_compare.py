@@ -201,6 +201,13 @@ def test_another_table_than_the_answers_is_refused(runs: Path) -> None:
         read_answers(runs / "same", "test")
 
 
+def test_a_table_with_other_classes_than_the_results_is_refused(runs: Path) -> None:
+    path = runs / "same" / "split.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",red,", ",rot,"), encoding="utf-8")
+    with pytest.raises(ComparisonError, match="is not the table that same was trained with"):
+        read_answers(runs / "same", "test")
+
+
 def test_each_of_several_runs_is_compared_with_the_first(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

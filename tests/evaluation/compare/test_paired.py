@@ -135,18 +135,27 @@ def test_answers_to_other_images_are_not_compared() -> None:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize(("pair", "objects"), [(PLAIN, 160), (VIEWS, 40), (RARE, 200)])
+@pytest.mark.parametrize(("pair", "objects"), [(PLAIN, 160), (VIEWS, 120), (RARE, 200)])
 def test_paired_intervals_hold_the_true_difference_as_often_as_they_say(pair: Pair, objects: int) -> None:
-    draws, rng, held = times(40, 1000), np.random.default_rng(0), np.zeros(2)
+    draws, rng, held = times(80, 1000), np.random.default_rng(0), np.zeros(2)
     true = pair.differences
     for _ in range(draws):
         paired = compare_pair(*pair.draw(objects, rng), (1.0, 1.0))
         found = (paired.accuracy.interval, paired.macro_f1.interval)
         held += [low <= value <= high for (low, high), value in zip(found, true.values(), strict=True)]
-    slack = 3 * np.sqrt(0.95 * 0.05 / draws)
-    assert (held / draws >= 0.95 - slack - 0.01).all()
-    # The macro-F1 of few objects gets the wider of two intervals, and so holds a little more often.
-    assert (held / draws <= [0.98 + slack, 0.99 + slack]).all()
+    # Of 1,000 draws, 92 to 98 in 100; of few draws, as many as chance allows around that.
+    slack = 0 if draws >= 1000 else 2 * np.sqrt(0.95 * 0.05 / draws)
+    assert (held / draws >= 0.92 - slack).all()
+    assert (held / draws <= 0.98 + slack).all()
+
+
+@pytest.mark.proof
+def test_few_objects_give_intervals_that_are_too_wide_rather_than_too_narrow() -> None:
+    draws, rng, held = times(80, 1000), np.random.default_rng(0), 0
+    for _ in range(draws):
+        low, high = compare_pair(*VIEWS.draw(25, rng), (1.0, 1.0)).accuracy.interval
+        held += low <= VIEWS.differences["accuracy"] <= high
+    assert held / draws >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / draws)
 
 
 @pytest.mark.proof
