@@ -62,6 +62,7 @@ SORT =
 UNSURE =
 PART =
 RECALL =
+RUNS =
 # TorchServe.
 ENGINE =
 MANAGEMENT =
@@ -75,7 +76,7 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL ENGINE TARGET PROTOCOL IMAGES A B
+export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL RUNS ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
@@ -92,7 +93,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample images check-data doctor train train-help export evaluate serve predict archive torchserve torchserve-stop \
+.PHONY: help install sample images check-data doctor train train-help export evaluate compare serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow prove lock clean
 
@@ -133,6 +134,10 @@ serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles
 
 evaluate: $(STAMP) ## Measure the bundle of RUN=name on labelled images: DATA=folder or table, by default the run's own test images; PART RECALL=class:0.95 OUT
 	$(PY) -m evaluation.measure --bundle $(bundle) --data "$${DATA:-runs/$(name)/split.csv}" $(call option,PART,part) $(call option,RECALL,recall) $(call option,CLASSES,classes) $(call option,OUT,out) $(call option,PROVIDER,provider) $(call switch,SKIP_UNREADABLE,skip-unreadable) $(ARGS)
+
+compare: $(STAMP) ## Compare runs on the same test images, each with the first: RUNS="first second"; PART OUT
+	@test -n "$$RUNS" || { echo 'error: RUNS is not set; give the names of two or more runs: make compare RUNS="first second"' >&2; exit 2; }
+	set -f; $(PY) -m evaluation.compare --runs $$RUNS $(call option,PART,part) $(call option,OUT,out) $(ARGS)
 
 predict: $(STAMP) ## Classify IMAGE=picture.jpg, a folder or a pattern, without a server; OUT=file or folder, SORT=folder, UNSURE=0.8
 	@test -n "$$IMAGE" || { echo 'error: IMAGE is not set; give an image file or a folder: make predict IMAGE=leaf.jpg' >&2; exit 2; }

@@ -1,6 +1,8 @@
 """The share of each class in training in, what is taken off its logit so that rare classes are answered too out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,11 @@ class Adjustment:
         """Check the values. Raises `ValueError`."""
         if self.tau and not (self.prior and min(self.prior) > 0):
             raise ValueError(f"prior is {self.prior}; expected a share above 0 for each class")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any] | None) -> "Adjustment":
+        """From decoded JSON; none where an older program wrote none. Raises `TypeError`, `ValueError`."""
+        return cls(**{**values, "prior": tuple(values["prior"])}) if values else cls()
 
     @property
     def offsets(self) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ UserError             exit status 1: the message says what was given, what was e
 ├── DivergedError     training/learning/engine.py: the loss is no longer a finite number
 ├── CheckpointError   training/errors.py: the run folder is in use, or can't be resumed or read
 ├── OutOfMemoryError  training/errors.py: a training step does not fit into the memory
+├── ComparisonError   evaluation/compare/run_answers.py: the runs can't be compared
 ├── ParityError       export/parity.py: an exported graph disagrees with the trained model
 ├── ArchiverError     export/archive.py: the bundle can't be packed for TorchServe
 ├── ArchiveError      handlers/engines.py: this worker can't run this archive

@@ -86,7 +86,7 @@ class Manifest:
             typed = {
                 "classes": tuple(ClassLabel(**entry) for entry in values["classes"]),
                 "image": ImageSpec(**{**image, "mean": tuple(image["mean"]), "std": tuple(image["std"])}),
-                "adjustment": _adjustment(values.get("adjustment", {})),
+                "adjustment": Adjustment.from_dict(values.get("adjustment")),
                 "sources": dict(values.get("sources", {})),
                 "exported_at": _time(exported_at) if exported_at is not None else None,
             }
@@ -137,10 +137,6 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"a manifest can't hold a {type(value).__name__}")
-
-
-def _adjustment(values: Mapping[str, Any]) -> Adjustment:
-    return Adjustment(**{**values, "prior": tuple(values.get("prior", ()))})
 
 
 def _time(text: str) -> datetime:

@@ -52,25 +52,27 @@ def share_interval(hits: NDArray[np.bool_], clusters: NDArray[np.int64], confide
     return wilson_interval(float(hits.mean()) * size, size, confidence)
 
 
-def effective_size(hits: NDArray[np.bool_], clusters: NDArray[np.int64]) -> float:
-    """How many independent images tell as much about mean(hits) as these do: at most N, and N without clusters.
+def effective_size(values: NDArray[Any], clusters: NDArray[np.int64]) -> float:
+    """How many independent images tell as much about mean(values) as these do: at most N, and N without clusters.
 
-    N is divided by the design effect: the variance between clusters over that of independent images (Kish 1965), with
-    the degrees of freedom of Korn and Graubard 1998. A few clusters can't tell that variance, so the estimate is
-    averaged with the worst case, in which all images of an object are answered alike.
+    `values` [N] take few levels: hits or misses, or -1, 0 and 1 where two models are compared. N is divided by the
+    design effect: the variance between clusters over that of independent images (Kish 1965), with the degrees of
+    freedom of Korn and Graubard 1998. A few clusters can't tell that variance, so the estimate is averaged with the
+    worst case, in which all images of an object are answered alike.
     """
     sizes = np.unique(clusters, return_counts=True)[1]
-    groups, images = len(sizes), len(hits)
+    groups, images = len(sizes), len(values)
     worst = float((sizes**2).sum()) / images if images else 1.0
     if worst == 1:
         return float(images)
-    share = float(hits.mean())
-    right = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=hits)
-    squares = float(((right - share * sizes) ** 2).sum())
-    if groups == 1 or share in (0.0, 1.0):
+    commonest = float(np.unique(values, return_counts=True)[1].max()) / images
+    if groups == 1 or commonest == 1:
         return images / worst
-    seen = groups / (groups - 1) * squares / (images * share * (1 - share)) / _freedom(groups)
-    known = min(share, 1 - share) * groups
+    level = float(values.mean())
+    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=values)
+    squares = float(((sums - level * sizes) ** 2).sum())
+    seen = groups / (groups - 1) * squares / (images * float(values.var())) / _freedom(groups)
+    known = (1 - commonest) * groups
     effect = (known * seen + WORST_CASES * worst) / (known + WORST_CASES)
     return images / max(effect, 1.0)
 

@@ -43,10 +43,10 @@ def measure_means(answers: Answers, temperature: float) -> Means:
     totals, resampled = sums.sum(axis=0)[None, :], resampled_totals(sums)
     loss, loss_interval = _mean_of_images(sums, resampled, column=-3)
     brier, brier_interval = _mean_of_images(sums, resampled, column=-2)
-    balanced, macro_f1 = float(_balanced_accuracy(totals[:, :-3])[0]), float(_macro_f1(totals[:, :-3])[0])
+    balanced, macro_f1 = float(_balanced_accuracy(totals[:, :-3])[0]), float(macro_f1_of_totals(totals[:, :-3])[0])
     size = _balanced_size(answers, balanced)
-    influence = _f1_influence(sums[:, :-3], totals[0, :-3])
-    drawn = bca_interval(macro_f1, _macro_f1(resampled[:, :-3]), influence)
+    influence = f1_influence(sums[:, :-3], totals[0, :-3])
+    drawn = bca_interval(macro_f1, macro_f1_of_totals(resampled[:, :-3]), influence)
     return Means(
         macro_f1=macro_f1,
         macro_f1_interval=_wider(drawn, wilson_interval(macro_f1 * size, size)),
@@ -61,13 +61,13 @@ def measure_means(answers: Answers, temperature: float) -> Means:
 
 def macro_f1_of(answers: Answers) -> float:
     """Macro-F1 alone, without its interval."""
-    return float(_macro_f1(_class_counts(answers).sum(axis=0)[None, :])[0])
+    return float(macro_f1_of_totals(class_counts(answers).sum(axis=0)[None, :])[0])
 
 
 def _columns(answers: Answers, temperature: float) -> csr_array:
-    """Each image in columns [N, 3 C + 3]: `_class_counts`, then its log loss, its Brier score and 1."""
+    """Each image in columns [N, 3 C + 3]: `class_counts`, then its log loss, its Brier score and 1."""
     values = [losses(answers, temperature), brier_scores(answers, temperature), np.ones(len(answers.targets))]
-    return csr_array(hstack([_class_counts(answers), csr_array(np.stack(values, axis=1))]))
+    return csr_array(hstack([class_counts(answers), csr_array(np.stack(values, axis=1))]))
 
 
 def _mean_of_images(sums: csr_array, resampled: Floats, column: int) -> tuple[float, Interval]:
@@ -82,7 +82,7 @@ def _wider(first: Interval, second: Interval) -> Interval:
     return min(first[0], second[0]), max(first[1], second[1])
 
 
-def _class_counts(answers: Answers) -> csr_array:
+def class_counts(answers: Answers) -> csr_array:
     """Each image in columns [N, 3 C]: right answers, images and answers of each class."""
     count, classes = answers.logits.shape
     rows, right = np.arange(count), (answers.answered == answers.targets).astype(np.float64)
@@ -99,13 +99,13 @@ def _class_counts(answers: Answers) -> csr_array:
 
 
 def _balanced_accuracy(totals: Floats) -> Floats:
-    """Mean recall of the classes that have images, for totals [R, 3 C] of `_class_counts`."""
+    """Mean recall of the classes that have images, for totals [R, 3 C] of `class_counts`."""
     right, images, _ = np.split(totals, 3, axis=1)
     return _mean_of_present(right / np.maximum(images, 1), images > 0)
 
 
-def _macro_f1(totals: Floats) -> Floats:
-    """Mean F1 of the classes that have images, for totals [R, 3 C] of `_class_counts`."""
+def macro_f1_of_totals(totals: Floats) -> Floats:
+    """Mean F1 of the classes that have images, for totals [R, 3 C] of `class_counts`."""
     right, images, answered = np.split(totals, 3, axis=1)
     return _mean_of_present(2 * right / np.maximum(images + answered, 1), images > 0)
 
@@ -115,7 +115,7 @@ def _mean_of_present(values: Floats, present: NDArray[np.bool_]) -> Floats:
     return result
 
 
-def _f1_influence(sums: csr_array, totals: Floats) -> Floats:
+def f1_influence(sums: csr_array, totals: Floats) -> Floats:
     """The derivative of macro-F1 by each cluster [K] (Takahashi et al. 2022, Applied Intelligence 52)."""
     right, images, answered = np.split(totals, 3)
     both = np.maximum(images + answered, 1)

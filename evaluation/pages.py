@@ -23,8 +23,9 @@ def render(template: Path, filters: Filters, **context: object) -> str:
 
 
 def embedded(path: Path) -> str:
-    """A PNG file as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    """A PNG or JPEG file, as its name ends, as a data URL."""
+    kind = "png" if path.suffix == ".png" else "jpeg"
+    return f"data:image/{kind};base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def thumbnail(path: Path, *, side: int, depth: int) -> str:

@@ -9,6 +9,7 @@ from contract import ClassLabel
 from contract.atomic import write_text_atomically
 from evaluation.curves import CoveragePoint
 from evaluation.metrics import top_confusions
+from evaluation.mistakes.mistakes import MISTAKES_FOLDER, read_mistakes
 from evaluation.pages import Filters, embedded, render
 from evaluation.plots import plot_confusion, plot_curves
 from evaluation.thresholds import OperatingPoint
@@ -59,6 +60,8 @@ def write_report(
         confusions=_confusions(results[split], classes),
         display_names=_display_names(classes),
         config=config,
+        mistakes=read_mistakes(folder / MISTAKES_FOLDER),
+        mistakes_folder=folder / MISTAKES_FOLDER,
         pictures={path.stem: embedded(path) for name in PICTURES if (path := folder / f"{name}.png").exists()},
     )
     write_text_atomically(folder / REPORT_FILE, page)
@@ -103,7 +106,7 @@ def _display_names(classes: Sequence[ClassLabel]) -> dict[str, str]:
 
 
 def _filters() -> Filters:
-    return {"percent": _percent, "figure": _figure, "p_value": p_value}
+    return {"percent": _percent, "figure": _figure, "p_value": p_value, "embedded": embedded}
 
 
 def _percent(share: float) -> str:

@@ -13,6 +13,7 @@ from contract.graph import Outputs
 from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
 from export.torchscript import load_torchscript
 from runtime import Session
+from training.model.activation import class_activation_maps
 from training.model.network import Classifier
 
 
@@ -45,9 +46,8 @@ class Eager:
         logits = self.classifier(images).numpy()
         adjusted = logits - self.offsets
         scaled = np.exp((adjusted - adjusted.max(axis=1, keepdims=True)) / self.temperature)
-        weight = self.classifier.backbone.fc.weight
-        activation_map = torch.einsum("nfhw,cf->nchw", self.classifier.features(images), weight)
-        return Outputs(logits, scaled / scaled.sum(axis=1, keepdims=True), activation_map.numpy())
+        maps = class_activation_maps(self.classifier, images_nhwc)
+        return Outputs(logits, scaled / scaled.sum(axis=1, keepdims=True), maps)
 
 
 @dataclass(frozen=True)

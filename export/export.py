@@ -69,8 +69,7 @@ def read_run(folder: Path) -> Run:
     settings, results, trained = read_config(folder), read_results(folder), load_best(folder)
     check_files(folder, results)
     validation = read_validation(folder, trained.classes, results.get("parity_split", "val"))
-    values = results.get("adjustment") or {}  # none in runs of older programs
-    adjustment = Adjustment(tau=values.get("tau", 0.0), prior=tuple(values.get("prior", ())))
+    adjustment = Adjustment.from_dict(results.get("adjustment"))
     return Run(
         trained=trained, results=results, settings=settings, validation=replace(validation, adjustment=adjustment)
     )

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from contract import ImageSpec, Prediction
+from contract.image.heat_map import overlay
 
 JPEG_QUALITY = 92
 LONGEST_SIDE = 1024
 SHORTEST_WIDTH = 480
-HEAT_OPACITY = 0.45
 SIMPLIFIED_CHINESE = 2  # the collection's faces are JP, KR, SC, TC, HK
 LINE = 40
 MARGIN = 12
@@ -27,7 +27,7 @@ def annotate(
     `activation` is the activation map of the best class, float32 [h, w].
     """
     canvas = _fit(picture)
-    canvas = _overlay(canvas, activation, spec)
+    canvas = overlay(canvas, activation, spec)
     sheet = Image.new(
         "RGB", (max(canvas.width, SHORTEST_WIDTH), canvas.height + MARGIN * 2 + LINE * len(predictions)), PAPER
     )
@@ -42,26 +42,6 @@ def _fit(picture: Image.Image) -> Image.Image:
     scale = min(LONGEST_SIDE / max(picture.size), max(1.0, SHORTEST_WIDTH / picture.width))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS)
-
-
-def _overlay(canvas: Image.Image, activation: NDArray[np.float32], spec: ImageSpec) -> Image.Image:
-    left, top, right, bottom = (round(edge) for edge in spec.view(*canvas.size))
-    box = (left, top, max(left + 1, right), max(top + 1, bottom))
-    seen = canvas.crop(box)
-    heat = np.clip(activation, 0, None)
-    heat = heat / max(float(heat.max()), 1e-6)
-    grey = Image.fromarray((heat * 255).astype(np.uint8)).resize(seen.size, Image.Resampling.BICUBIC)
-    level = np.asarray(grey)[..., None] / 255.0
-    plain = np.asarray(seen, np.float64)
-    blended = plain + level * HEAT_OPACITY * (_colours(level) - plain)
-    canvas = canvas.copy()
-    canvas.paste(Image.fromarray(blended.astype(np.uint8)), box)
-    return canvas
-
-
-def _colours(level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Blue through green and yellow to red, float [..., 3], for levels 0 to 1."""
-    return np.concatenate([np.clip(255 * (1.5 - np.abs(3.5 * level - peak)), 0, 255) for peak in (3, 2, 1)], axis=-1)
 
 
 def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:

@@ -33,6 +33,8 @@ ROOMS = {
     "dataset.arrays": {"dataset.errors"},
     "training.model": set(),
     "training.recipe": {"training.config"},
+    "evaluation.mistakes": {"evaluation.answers"},
+    "training.drawing": {"training.run_files", "training.model", "training.learning"},
     "training.learning": {
         "training.config",
         "training.errors",

@@ -19,6 +19,7 @@ from contract.console import INTERRUPTED, TERMINATED
 from contract.errors import UserError
 from contract.request_error import IMAGE_STATUS
 from evaluation.check.config import CheckConfig
+from evaluation.compare.config import CompareRunsConfig
 from evaluation.measure.config import MeasureConfig
 from evaluation.predict.config import PredictConfig
 from export.archive import ArchiveConfig
@@ -52,6 +53,7 @@ PROGRAMS: dict[str, type] = {
     "evaluation.predict": PredictConfig,
     "evaluation.check": CheckConfig,
     "evaluation.measure": MeasureConfig,
+    "evaluation.compare": CompareRunsConfig,
     "handlers.launcher": Start,
     "benchmarks": BenchConfig,
     "benchmarks.compare": CompareConfig,

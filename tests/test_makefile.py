@@ -40,6 +40,17 @@ def test_predict_asks_for_a_picture() -> None:
     assert "error: IMAGE is not set; give an image file or a folder: make predict IMAGE=leaf.jpg" in result.stderr
 
 
+def test_compare_asks_for_runs_and_takes_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNS", "/the/shells/own")
+    result = make("compare")
+    assert result.returncode == 2
+    assert 'error: RUNS is not set; give the names of two or more runs: make compare RUNS="first second"' in (
+        result.stderr
+    )
+    result = make("compare", "RUNS=no-such-run-* other")
+    assert "error: runs/no-such-run-*/results.json does not exist" in result.stderr
+
+
 def test_a_shells_own_variables_do_not_leak_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "workstation")
     assert "--host" not in make("-n", "serve").stdout

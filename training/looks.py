@@ -11,9 +11,8 @@ from pathlib import Path
 
 from contract.atomic import write_text_atomically
 from dataset.data_set import DataSet
-from dataset.errors import DataError
-from dataset.split_file import Example, read_known_splits
-from training.run_files import CONFIG_FILE, SPLIT_FILE, read_config
+from dataset.seen import images_seen
+from dataset.split_file import Example
 
 LOOKS_FILE = ".test-looks.jsonl"
 # Images of the one split are no longer new to weights that have had them in one of the others.
@@ -36,7 +35,7 @@ def record_look(runs: Path, run: str, examples: Sequence[Example]) -> int:
 
 def seen_by_weights(weights: str, data: DataSet) -> list[str]:
     """A warning if the weights come from a run that learned from, or was chosen by, today's held-out images."""
-    learned = _images_behind(Path(weights), set())
+    learned = images_seen(Path(weights).parent.parent)
     seen = {
         split: sum(learned.get(example.sha256) in parts for example in data.splits[split])
         for split, parts in SEEN_IN.items()
@@ -51,23 +50,3 @@ def seen_by_weights(weights: str, data: DataSet) -> list[str]:
         f"WEIGHTS={weights} comes from a run that has seen {listed}: figures on these are too high. "
         "Keep that run's split (SPLIT=its split.csv), or start from other weights"
     ]
-
-
-def _images_behind(weights: Path, followed: set[Path]) -> dict[str, str]:
-    """The split of each image, by its SHA-256, in the run that made `weights` and in the runs before it."""
-    folder = weights.parent.parent
-    if weights in followed or not (folder / SPLIT_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-        return {}
-    try:
-        known = read_known_splits(folder / SPLIT_FILE)
-    except DataError:
-        return {}  # a table of the user's own beside the weights, not a run's
-    earlier = _images_behind(Path(str(read_config(folder).get("weights"))), {*followed, weights})
-    return _most_seen(known, earlier)
-
-
-def _most_seen(*runs: dict[str, str]) -> dict[str, str]:
-    """Of each image, the split in which most was learned from it."""
-    order = ("test", "val", "train")
-    ranked = sorted(((order.index(split), sha256) for run in runs for sha256, split in run.items()))
-    return {sha256: order[rank] for rank, sha256 in ranked}

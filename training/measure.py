@@ -1,7 +1,10 @@
 """A trained model in, its results out: the best epoch measured in float32, calibrated and tested."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,14 @@ from training.learning import checkpoint
 from training.learning.judge import Record
 from training.learning.trainer import Trainer
 from training.looks import record_look
-from training.run_files import PARITY_FILE, RESULTS_FILE, VALIDATION_FILE, hash_files
+from training.run_files import PARITY_FILE, RESULTS_FILE, TEST_FILE, VALIDATION_FILE, hash_files
 
 # Enough to tell what was memorised; a pass over a large training split would take as long as an epoch.
 TRAINING_IMAGES = 1000
 # A model that learned how common each class is must be told all of it; one that drew them equally often, nothing.
 EXPECTED_STRENGTH = {"adjust": 1.0, "sample": 0.5}
+# The packages that decide what a training computes.
+VERSIONED = ("torch", "torchvision", "numpy", "pillow")
 
 
 def measure(
@@ -38,12 +43,13 @@ def measure(
     """Measure the best epoch on all splits, choose temperature and adjustment, and write the results.
 
     What is chosen, and the validation figures, come from the validation images, or from the folds where there are some.
+    The raw logits of held-out images are kept: export must reproduce them, and runs are compared by them.
     """
     folder, data = trainer.config.folder, trainer.data
     best = checkpoint.load_best(folder)
     trainer.model.load_state_dict(best.model.state_dict())
     raw = cross.answers if cross else trainer.evaluate("val")
-    _save_answers(raw, folder / VALIDATION_FILE)
+    _keep(raw, cross.examples if cross else data.splits["val"], folder / VALIDATION_FILE)
     parity = _save_for_parity(trainer) if cross else "val"
     adjustment = _adjust(trainer, raw)
     held_out = raw.adjusted(adjustment)
@@ -69,6 +75,8 @@ def measure(
         "precision": str(trainer.step.precision).removeprefix("torch."),
         "images_per_s": float(np.median([record["images_per_s"] for record in history])),
         "seconds": sum(record["seconds"] for record in history),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"Python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
         "files": hash_files(folder),
     }
     results["sources"] = _sources(folds, parity, has_test=bool(results["test"]))
@@ -77,14 +85,10 @@ def measure(
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
 
 
-def _save_answers(answers: Answers, path: Path) -> None:
-    write_atomically(path, lambda file: np.savez(file, logits=answers.logits, targets=answers.targets))
-
-
 def _save_for_parity(trainer: Trainer) -> str:
     """The logits that export must reproduce, as the folds' are those of other models; returns the split."""
     split = "test" if "test" in trainer.data.splits else "train"
-    _save_answers(trainer.evaluate(split), trainer.config.folder / PARITY_FILE)
+    _keep(trainer.evaluate(split), trainer.data.splits[split], trainer.config.folder / PARITY_FILE)
     return split
 
 
@@ -105,6 +109,12 @@ def _held_out(trainer: Trainer, answers: Answers, temperature: float) -> dict[st
     """The figures of images that the model, or the model of their fold, has not seen."""
     scores = _score(trainer, answers, temperature)
     return widen_intervals(scores, trainer.config.folds) if trainer.config.folds else scores
+
+
+def _keep(answers: Answers, examples: Sequence[Example], path: Path) -> None:
+    """Write the logits and targets of a split, and the SHA-256 of each image's file."""
+    hashes = np.array([example.sha256 for example in examples], dtype=np.str_)
+    write_atomically(path, lambda file: np.savez(file, logits=answers.logits, targets=answers.targets, sha256=hashes))
 
 
 def _score(trainer: Trainer, answers: Answers, temperature: float) -> dict[str, Any]:
@@ -151,7 +161,9 @@ def _test(trainer: Trainer, temperature: float, adjustment: Adjustment) -> dict[
     if "test" not in trainer.data.splits:
         return {"test": None, "test_untouched": None, "test_looks": 0}
     examples = trainer.data.splits["test"]
-    answers, touched = trainer.evaluate("test").adjusted(adjustment), np.array(trainer.data.touched("test"))
+    raw, touched = trainer.evaluate("test"), np.array(trainer.data.touched("test"))
+    _keep(raw, examples, trainer.config.folder / TEST_FILE)
+    answers = raw.adjusted(adjustment)
     looks = record_look(trainer.config.runs, trainer.config.run, examples)
     untouched = None
     if touched.any() and not touched.all():

@@ -16,10 +16,11 @@ PREVIEW_FILE = "augmentation.png"
 VALIDATION_FILE = "validation.npz"
 PARITY_FILE = "parity.npz"
 FOLDS = "folds"
+TEST_FILE = "test.npz"
 CHECKPOINTS = "checkpoints"
 LAST = f"{CHECKPOINTS}/last.pt"
 BEST = f"{CHECKPOINTS}/best.pt"
-# Those that the results stand for.
+# Those that the results stand for; not every run has test images, or folds.
 MEASURED_FILES = (CONFIG_FILE, BEST, VALIDATION_FILE)
 
 
@@ -56,7 +57,8 @@ def _read_json(path: Path, remedy: str) -> dict[str, Any]:
 
 def hash_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of each file of the run that its results stand for."""
-    return {name: sha256_of(folder / name) for name in MEASURED_FILES}
+    more = [name for name in (TEST_FILE, PARITY_FILE) if (folder / name).exists()]
+    return {name: sha256_of(folder / name) for name in (*MEASURED_FILES, *more)}
 
 
 def check_files(folder: Path, results: dict[str, Any]) -> None:

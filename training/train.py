@@ -1,17 +1,16 @@
 """The path of a training run: data, model, epochs, then the best epoch's figures and the report."""
 
-import sys
 from dataclasses import replace
 
-from contract import ClassLabel
 from dataset.data_set import load_data
 from dataset.reading.names import write_names
 from dataset.split_file import write_split_csv
 from evaluation.check.check import Report, examine
-from evaluation.report import REPORT_FILE, write_report
+from evaluation.report import REPORT_FILE
 from training.command import make_command
 from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
+from training.drawing.draw import draw
 from training.folds.cross_validation import cross_validate, refit_config, without_validation
 from training.folds.refit import RefitJudge
 from training.learning import checkpoint
@@ -35,7 +34,7 @@ from training.run import (
     open_run,
     write_settings,
 )
-from training.run_files import DATA_PAGE, PREVIEW_FILE, SPLIT_FILE, read_config, read_history, read_results
+from training.run_files import DATA_PAGE, PREVIEW_FILE, SPLIT_FILE
 from training.summary import print_probe, print_start, print_summary
 
 
@@ -44,7 +43,7 @@ def train(config: TrainConfig) -> None:
     with hold_run(config.folder):
         _train(config)
         if not (config.folder / REPORT_FILE).exists():
-            _draw(config)
+            draw(config.folder)
     print_summary(config.folder)
 
 
@@ -104,17 +103,3 @@ def _how_to_go_on(config: TrainConfig) -> str:
     if not has_begun(config.folder):
         return f"; start again with: {make_command(config)}"
     return f"; continue with: {make_command(replace(config, resume=True, overwrite=False))}"
-
-
-def _draw(config: TrainConfig) -> None:
-    """Write the report from what is on the disk: what only draws can lose nothing that was computed."""
-    results, history = read_results(config.folder), read_history(config.folder)
-    classes = [ClassLabel(label=label, display_name=name) for label, name in results["classes"]]
-    try:
-        write_report(config.folder, read_config(config.folder), results, history, classes)
-    # Fonts, labels and disks can fail a picture in any way; the figures are safe, and the user is told.
-    except Exception as error:
-        print(
-            f"warning: {REPORT_FILE} can't be drawn ({type(error).__name__}: {error}); the figures are in results.json",
-            file=sys.stderr,
-        )

@@ -117,8 +117,7 @@ def _run(root: Path, balance: Balance, seed: int, size: int, test: list[Example]
     seconds = time.process_time() - started
     trainer = build_trainer(config, load_data(config), fresh=False)
     trainer.model.load_state_dict(checkpoint.load_best(config.folder).model.state_dict())
-    results = read_results(config.folder)
-    adjustment = Adjustment(tau=results["adjustment"]["tau"], prior=tuple(results["adjustment"]["prior"]))
+    adjustment = Adjustment.from_dict(read_results(config.folder)["adjustment"])
     answers = trainer.answers(test).adjusted(adjustment)
     return Outcome(answered=answers.answered, targets=answers.targets, steps=trainer.plan.steps, cpu_seconds=seconds)
 

@@ -6,19 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from contract import Adjustment
-from dataset.split_file import Example, read_known_splits
+from dataset.seen import images_seen
+from dataset.split_file import Example
 from evaluation.answers import Answers
 
-SPLIT_FILE = "split.csv"
 VALIDATION_FILE = "validation.npz"
 
 
 def trained_on(bundle: Path, examples: Sequence[Example]) -> list[str]:
-    """A warning where some of these images were trained on, or chose the epoch."""
-    split_file = bundle.parent / SPLIT_FILE
-    if not split_file.is_file():
-        return []
-    known = read_known_splits(split_file)
+    """A warning where some of these images were trained on, or chose the epoch, of this run or of its weights."""
+    known = images_seen(bundle.parent)
     seen = [known.get(example.sha256) for example in examples]
     trained, chose = seen.count("train"), seen.count("val")
     words = [

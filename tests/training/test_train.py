@@ -74,11 +74,10 @@ def interrupt_after(epochs: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_run_leaves_everything_a_person_needs(run_folder: Path) -> None:
     names = {path.relative_to(run_folder).as_posix() for path in run_folder.rglob("*") if path.is_file()}
-    assert names - {name for name in names if name.startswith("bundle")} == {
-        "accuracy.png",
-        "augmentation.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json", "confusion_matrix.png",
-        "data.html", "loss.png", "metrics.jsonl", "names.json", "report.html", "results.json", "split.csv",
-        "validation.npz",
+    assert names - {name for name in names if name.startswith("bundle") or name.endswith(".jpg")} == {
+        "accuracy.png", "augmentation.png", "checkpoints/best.pt", "checkpoints/last.pt", "config.json",
+        "confusion_matrix.png", "data.html", "loss.png", "metrics.jsonl", "mistakes/mistakes.json", "model_card.md",
+        "names.json", "report.html", "results.json", "split.csv", "test.npz", "validation.npz",
     }  # fmt: skip
 
 
@@ -184,7 +183,7 @@ def test_two_commands_do_not_work_on_one_run_at_once(config: TrainConfig, run_fo
 
 
 def test_results_of_one_training_are_not_exported_with_the_files_of_another(run_folder: Path, tmp_path: Path) -> None:
-    for name in ("config.json", "checkpoints/best.pt", "validation.npz"):
+    for name in ("config.json", "checkpoints/best.pt", "validation.npz", "test.npz"):
         mixed = shutil.copytree(run_folder, tmp_path / "tiny", dirs_exist_ok=True)
         with (mixed / name).open("ab") as file:
             file.write(b" ")

@@ -1,0 +1,1 @@
+"""A finished run in, its model card out."""
