@@ -160,7 +160,7 @@ def test_an_attack_is_refused_and_leaves_no_trace(victim: RunningServer, name: s
         answer = client.request(attack.method, attack.path, content=attack.content, headers=attack.headers)
         assert answer.status_code in attack.expected, answer.text[:200]
         assert answer.elapsed.total_seconds() < SECONDS
-        assert not LEAKS.search(answer.text)
+        assert not LEAKS.search(answer.text.replace(f"'{length}'", ""))  # which the client has sent itself
         assert not LEAKS.search(str(answer.headers))
         assert client.get("/ping").status_code == 200
         assert client.post("/predict", content=JPEG).json() == before
@@ -239,4 +239,4 @@ def test_rubbish_is_refused_on_every_route(
     for path in ("/predict", "/annotate", "/predictions/tiny", "/v2/models/tiny/infer"):
         answer = httpx.post(f"{victim.url}{path}", content=body, headers=headers, timeout=30)
         assert 400 <= answer.status_code < 500
-        assert not LEAKS.search(answer.text)
+        assert not LEAKS.search(answer.text.replace(f"'{length}'", ""))  # which the client has sent itself

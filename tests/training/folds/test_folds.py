@@ -81,6 +81,7 @@ def test_the_bundle_says_where_its_figures_come_from(config: TrainConfig) -> Non
     }
 
 
+@pytest.mark.slow
 def test_without_a_test_split_all_images_prove_parity(config: TrainConfig) -> None:
     own = replace(config, run="all", shares="80/20", folds=2, epochs=1)
     train(own)
@@ -89,6 +90,7 @@ def test_without_a_test_split_all_images_prove_parity(config: TrainConfig) -> No
     assert manifest.sources["parity"] == "all images, seen in training"
 
 
+@pytest.mark.slow
 def test_a_stopped_fold_goes_on_to_the_same_weights(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(config, run="stopped")
     passes = []
