@@ -160,7 +160,7 @@ def test_an_attack_is_refused_and_leaves_no_trace(victim: RunningServer, name: s
         answer = client.request(attack.method, attack.path, content=attack.content, headers=attack.headers)
         assert answer.status_code in attack.expected, answer.text[:200]
         assert answer.elapsed.total_seconds() < SECONDS
-        assert not LEAKS.search(answer.text.replace(f"'{length}'", ""))  # which the client has sent itself
+        assert not LEAKS.search(answer.text)
         assert not LEAKS.search(str(answer.headers))
         assert client.get("/ping").status_code == 200
         assert client.post("/predict", content=JPEG).json() == before
