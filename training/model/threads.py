@@ -6,7 +6,7 @@ import psutil
 import torch
 
 # Seconds that are looked at.
-LOOK = 0.3
+LOOK = 0.1
 
 
 def idle_threads() -> int:
