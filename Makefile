@@ -93,7 +93,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample images check-data doctor train train-help export evaluate compare serve predict archive torchserve torchserve-stop \
+.PHONY: help install sample images check-data baseline doctor weights train train-help export evaluate compare serve predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-session \
 	format check test test-slow prove lock clean
 
@@ -112,6 +112,13 @@ sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in f
 
 train: $(STAMP) $(if $(DATA),,sample) ## Train on DATA=folder (or the sample set); ARCH WEIGHTS SIZE FIT CONTRAST AUGMENT BALANCE EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER FOLDS FREEZE NAMES CLASSES MIN_IMAGES SHARES SPLIT RESUME OVERWRITE
 	$(PY) -m training --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)
+
+baseline: $(STAMP) $(if $(DATA),,sample) ## What features of a frozen network tell of DATA=folder, would more images help, which labels look wrong; WEIGHTS ARCH SIZE CONTRAST OUT
+	$(PY) -m training.baseline --data "$${DATA:-data/sample}" --out "$${OUT:-runs/$(name).baseline}" $(DATA_OPTIONS) $(call option,ARCH,arch) \
+	$(call option,WEIGHTS,weights) $(call option,SIZE,size) $(call option,FIT,fit) $(call option,CONTRAST,contrast) $(call option,FOLDS,folds) $(ARGS)
+
+weights: $(STAMP) ## Fetch and verify the official ImageNet weights of ARCH=resnet152, so that training needs no network
+	$(PY) -m training.weights $(call option,ARCH,arch)
 
 doctor: $(STAMP) $(if $(DATA),,sample) ## Would it learn? Checks DATA=folder and the options of train in under a minute, before hours are spent
 	$(PY) -m training.doctor --data "$${DATA:-data/sample}" --run $(run) $(TRAIN_OPTIONS)

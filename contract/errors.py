@@ -7,7 +7,7 @@ UserError             exit status 1: the message says what was given, what was e
 ├── ProviderError     runtime/providers.py: the requested execution provider is not available
 ├── GoldenError       contract/golden.py: the golden files give other logits here than in training
 ├── DataError         dataset/errors.py: the labelled images can't be used as they are
-├── WeightsError      training/model/weights.py: the weights can't be downloaded or don't fit
+├── WeightsError      training/weights/errors.py: the weights can't be downloaded or don't fit
 ├── DivergedError     training/learning/engine.py: the loss is no longer a finite number
 ├── CheckpointError   training/errors.py: the run folder is in use, or can't be resumed or read
 ├── OutOfMemoryError  training/errors.py: a training step does not fit into the memory

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dataset.pictures.cache import Picture
 from dataset.pictures.duplicates import near_duplicates, signatures, unite
 from dataset.reading.entries import Entry
+from dataset.split_file import Example
 
 
 def find_clusters(entries: Sequence[Entry], pictures: Mapping[Path, Picture], threshold: float) -> list[int]:
@@ -23,3 +25,9 @@ def find_clusters(entries: Sequence[Entry], pictures: Mapping[Path, Picture], th
         found = near_duplicates(signatures(np.stack([thumbnails[key] for key in ordered])), threshold)
         similar = {key: ordered[cluster] for key, cluster in zip(ordered, found, strict=True)}
     return unite([similar[key] for key in hashes], [entry.group for entry in entries])
+
+
+def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
+    """The cluster of each image [N]; an image without one is given its own, a negative number."""
+    numbers = [-1 - index if example.cluster is None else example.cluster for index, example in enumerate(examples)]
+    return np.array(numbers, dtype=np.int64)

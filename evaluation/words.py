@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contract.text import counted
+
 MOST_NAMED = 5
 
 
@@ -50,3 +52,8 @@ def listed(names: Sequence[str]) -> str:
 def p_value(value: float) -> str:
     """A p-value with three digits, or that it has more noughts."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def describe_suspects(images: int, wrong: int) -> str:
+    """How many labels look wrong."""
+    return f"{counted(wrong, 'label')} of {images} look{'s' if wrong == 1 else ''} wrong."

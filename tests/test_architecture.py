@@ -35,11 +35,22 @@ ROOMS = {
     "training.recipe": {"training.config"},
     "evaluation.mistakes": {"evaluation.answers"},
     "training.drawing": {"training.run_files", "training.model", "training.learning"},
+    "evaluation.probe": {"evaluation.answers", "evaluation.intervals"},
+    "evaluation.suspects": {"evaluation.answers", "evaluation.pages"},
+    "training.weights": {"training.config", "training.run_files", "training.errors", "training.model"},
+    "training.baseline": {
+        "training.config",
+        "training.run_files",
+        "training.model",
+        "training.weights",
+        "training.learning",
+    },
     "training.learning": {
         "training.config",
         "training.errors",
         "training.run_files",
         "training.model",
+        "training.weights",
         "training.recipe",
     },
 }

@@ -34,7 +34,8 @@ class TrainConfig(DataOptions):
     arch: Architecture = "resnet152"
     """Network architecture."""
     weights: str = "imagenet"
-    """Initial weights: "imagenet" (torchvision's current weights), "none" (random), or a .pth or .safetensors file."""
+    """Initial weights: "imagenet" (torchvision's current weights), "none" (random), a .pth or .safetensors file, or a
+    run: its best epoch, and its split is kept."""
     freeze: bool = False
     """Train only the last layer and keep all other weights."""
     size: int = 224

@@ -36,12 +36,13 @@ from training.run import (
 )
 from training.run_files import DATA_PAGE, PREVIEW_FILE, SPLIT_FILE
 from training.summary import print_probe, print_start, print_summary
+from training.weights.runs import begin_from_run
 
 
 def train(config: TrainConfig) -> None:
     """Train, pick the best epoch by validation, test it, and leave everything in the run's folder."""
     with hold_run(config.folder):
-        _train(config)
+        _train(begin_from_run(config))
         if not (config.folder / REPORT_FILE).exists():
             draw(config.folder)
     print_summary(config.folder)

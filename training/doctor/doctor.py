@@ -14,6 +14,7 @@ from training.doctor.overfit import check_gradients, check_overfit, overfit
 from training.doctor.rate import check_rate, run_range_test
 from training.doctor.scale import scale_down
 from training.model.device import make_deterministic
+from training.weights.runs import begin_from_run
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -25,6 +26,7 @@ class DoctorError(UserError):
 
 def doctor(config: TrainConfig) -> None:
     """Check everything, print each finding as it is made. Raises `DoctorError` if a check failed."""
+    config = begin_from_run(config)
     make_deterministic(config.seed)
     failed = []
     for finding in examine(config, load_data(config)):

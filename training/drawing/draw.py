@@ -7,6 +7,7 @@ from pathlib import Path
 from contract import ClassLabel
 from evaluation.card.card import CARD_FILE, write_card
 from evaluation.report import REPORT_FILE, write_report
+from training.drawing.suspects import draw_suspects
 from training.drawing.worst import draw_mistakes
 from training.run_files import read_config, read_history, read_results
 
@@ -14,6 +15,7 @@ from training.run_files import read_config, read_history, read_results
 def draw(folder: Path) -> None:
     """Draw everything from what is on the disk; what can't be drawn is a warning, and the figures are safe."""
     _try("mistakes", lambda: draw_mistakes(folder))
+    _try("suspicious labels", lambda: draw_suspects(folder))
     _try(REPORT_FILE, lambda: _report(folder))
     _try(CARD_FILE, lambda: write_card(folder, read_config(folder), read_results(folder), read_history(folder)))
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from dataset.clusters import cluster_numbers
 from dataset.data_set import DataSet
 from dataset.folds import deal_folds, warnings_about_folds
 from dataset.split_file import Example
@@ -18,7 +19,6 @@ from evaluation.answers import Answers
 from evaluation.metrics import EpochScores, score_epoch
 from training.config import TrainConfig
 from training.folds.fold import FoldAnswers, OnSaved, train_fold
-from training.learning.trainer import cluster_numbers
 from training.recipe.plan import make_plan
 
 console = Console(highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from contract import ImageSpec
+from dataset.clusters import cluster_numbers
 from dataset.data_set import DataSet
 from dataset.split_file import Example
 from evaluation.answers import Answers
@@ -21,9 +22,9 @@ from training.learning.pictures import Memory
 from training.model.device import pick_device
 from training.model.network import Classifier, freeze_backbone, parameter_groups
 from training.model.precision import fastest_precision
-from training.model.weights import load_weights
 from training.recipe.plan import Plan, make_plan
 from training.recipe.schedule import LearningRate, make_optimizer
+from training.weights.load import load_weights
 
 EVALUATION_BATCH = 32
 SMOOTHING, SMOOTHED_CLASSES = 0.1, 10
@@ -60,12 +61,6 @@ class Trainer:
     def features(self, examples: Sequence[Example]) -> NDArray[np.float64]:
         """What the last layer sees of some images, float64 [N, F]."""
         return pooled_features(self.model, self.held_out.of(examples), self.step.device)
-
-
-def cluster_numbers(examples: Sequence[Example]) -> NDArray[np.int64]:
-    """The cluster of each image [N]; an image without one is given its own, a negative number."""
-    numbers = [-1 - index if example.cluster is None else example.cluster for index, example in enumerate(examples)]
-    return np.array(numbers, dtype=np.int64)
 
 
 def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Judge | None = None) -> Trainer:

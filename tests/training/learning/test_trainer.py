@@ -6,12 +6,13 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
+from dataset.clusters import cluster_numbers
 from dataset.data_set import load_data
 from dataset.split_file import Example
 from tests.pictures import write_images
 from training.config import TrainConfig
 from training.learning.engine import Sums, train_one_epoch
-from training.learning.trainer import build_trainer, cluster_numbers
+from training.learning.trainer import build_trainer
 
 
 def test_images_of_one_object_share_a_number_and_others_have_their_own() -> None:

@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from torchvision.models import get_model
 
 from contract import ImageSpec
-from training.model import weights
 from training.model.network import Classifier
-from training.model.weights import WeightsError, imagenet_url
+from training.weights import fetch, load
+from training.weights.errors import WeightsError
+from training.weights.imagenet import imagenet_url
 
 SPEC = ImageSpec(size=32, resize=33)
 LABELS = ["blue", "grün", "red"]
@@ -55,7 +56,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def start(model: Classifier, source: str, arch: str) -> None:
     """Load weights into a model of three classes."""
-    weights.load_weights(model, source, arch, LABELS)
+    load.load_weights(model, source, arch, LABELS)
 
 
 def same_backbone(model: Classifier, state: dict[str, torch.Tensor]) -> bool:
@@ -72,7 +73,7 @@ def test_imagenet_is_downloaded_once_and_checked(
     hub: tuple[str, Path], hub_cache: Path, imagenet: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = next(path.name for path in hub[1].iterdir() if "00000000" not in path.name)
-    monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/{name}")
+    monkeypatch.setattr(load, "imagenet_url", lambda _: f"{hub[0]}/{name}")
     model = Classifier("resnet18", 3, SPEC)
     start(model, "imagenet", "resnet18")
     assert same_backbone(model, imagenet)
@@ -82,8 +83,23 @@ def test_imagenet_is_downloaded_once_and_checked(
     (hub[1] / "gone").rename(hub[1] / name)
 
 
+def test_weights_are_fetched_once_and_then_verified(
+    hub: tuple[str, Path], hub_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = next(path.name for path in hub[1].iterdir() if "00000000" not in path.name)
+    monkeypatch.setattr(fetch, "imagenet_url", lambda _: f"{hub[0]}/{name}")
+    fetch.fetch("resnet18")
+    assert f"Fetched and verified: {hub_cache / name}\n47 MB, SHA-256 " in capsys.readouterr().out
+    monkeypatch.setattr(fetch, "imagenet_url", lambda _: f"http://127.0.0.1:9/{name}")
+    fetch.fetch("resnet18")
+    assert capsys.readouterr().out.startswith(f"Verified: {hub_cache / name}\n")
+    (hub_cache / name).write_bytes(b"put here by hand, but not whole")
+    with pytest.raises(WeightsError, match="is not the expected file"):
+        fetch.fetch("resnet18")
+
+
 def test_a_damaged_download_is_refused(hub: tuple[str, Path], hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/resnet18-00000000.pth")
+    monkeypatch.setattr(load, "imagenet_url", lambda _: f"{hub[0]}/resnet18-00000000.pth")
     with pytest.raises(WeightsError, match=r"resnet18-00000000.pth are damaged \(invalid hash value"):
         start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     assert not list(hub_cache.iterdir())
@@ -93,7 +109,7 @@ def test_a_wrong_file_in_the_cache_is_refused(
     hub_cache: Path, imagenet: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It loads and fits, but it is not what its name says."""
-    monkeypatch.setattr(weights, "imagenet_url", lambda _: "http://127.0.0.1:9/resnet18-f37072fd.pth")
+    monkeypatch.setattr(load, "imagenet_url", lambda _: "http://127.0.0.1:9/resnet18-f37072fd.pth")
     hub_cache.mkdir(parents=True)
     torch.save(imagenet, hub_cache / "resnet18-f37072fd.pth")
     with pytest.raises(WeightsError, match=r"resnet18-f37072fd\.pth is not the expected file"):
@@ -102,7 +118,7 @@ def test_a_wrong_file_in_the_cache_is_refused(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/resnet18-5c106cde.pth", "http://no-such-host.invalid/x.pth"])
 def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "imagenet_url", lambda _: url)
+    monkeypatch.setattr(load, "imagenet_url", lambda _: url)
     with pytest.raises(WeightsError) as caught:
         start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
     message, name = str(caught.value), url.rsplit("/", 1)[-1]
@@ -111,7 +127,7 @@ def test_an_unreachable_hub_says_what_to_do(url: str, hub_cache: Path, monkeypat
 
 
 def test_a_missing_file_on_the_hub_says_what_to_do(hub: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(weights, "imagenet_url", lambda _: f"{hub[0]}/absent-12345678.pth")
+    monkeypatch.setattr(load, "imagenet_url", lambda _: f"{hub[0]}/absent-12345678.pth")
     with pytest.raises(WeightsError, match="404"):
         start(Classifier("resnet18", 3, SPEC), "imagenet", "resnet18")
 
@@ -212,7 +228,7 @@ def test_a_file_without_tensors_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="does not exist; expected WEIGHTS to be imagenet, none, or a"):
+    with pytest.raises(WeightsError, match="does not exist; expected WEIGHTS to be imagenet, none, a run, or a"):
         start(Classifier("resnet18", 3, SPEC), str(tmp_path / "w.pth"), "resnet18")
 
 

@@ -1,0 +1,1 @@
+"""What a linear model tells from features of images."""

@@ -1,0 +1,1 @@
+"""What a linear model on a frozen network gives, before anything is trained."""

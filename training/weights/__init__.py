@@ -1,0 +1,1 @@
+"""Weights that training starts from: ImageNet's, those in a file, and those of another run."""
