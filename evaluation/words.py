@@ -55,5 +55,6 @@ def p_value(value: float) -> str:
 
 
 def describe_suspects(images: int, wrong: int) -> str:
-    """How many labels look wrong."""
-    return f"{counted(wrong, 'label')} of {images} look{'s' if wrong == 1 else ''} wrong."
+    """How many labels a person should look at."""
+    verb = "is" if wrong == 1 else "are"
+    return f"{counted(wrong, 'label')} of {images} {verb} suspicious: another class is more likely."

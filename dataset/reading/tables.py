@@ -30,7 +30,7 @@ SYNONYMS = {
     "split": ("set", "subset", "partition", "划分"),
     "group": ("object", "groupid", "cluster", "组"),  # "cluster" is what our own split.csv has
 }
-OURS = {"sha256", "proposed", "lookswrong", "probability"}
+OURS = {"sha256", "proposed", "suspicious", "probability"}
 
 
 @dataclass(frozen=True, kw_only=True)

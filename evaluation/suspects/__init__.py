@@ -1,1 +1,1 @@
-"""Which labels of a set look wrong."""
+"""Which labels of a set are suspicious."""

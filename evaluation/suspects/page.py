@@ -22,7 +22,7 @@ class Shown:
     path: Path
     label: str
     proposed: str
-    looks_wrong: bool
+    suspicious: bool
     probability: float
 
 
@@ -43,7 +43,7 @@ def write_page(
             path=examples[row].path,
             label=labels[examples[row].target],
             proposed=labels[suspects.proposed[row]],
-            looks_wrong=bool(suspects.looks_wrong[row]),
+            suspicious=bool(suspects.suspicious[row]),
             probability=float(suspects.probability[row]),
         )
         for row in suspects.order[:count].tolist()

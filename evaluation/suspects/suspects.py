@@ -1,7 +1,7 @@
-"""Answers to images that the model had not seen in, the labels that look wrong out: ranked, and as a table.
+"""Answers to images that the model had not seen in, suspicious labels out: ranked, and as a table.
 
-Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70, 1373-1411): a label looks wrong where another class is as
-probable as that class usually is on its own images, and here also more probable than not.
+Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70, 1373-1411): a label is suspicious where another class is
+as probable as that class usually is on its own images, and here also more probable than not.
 """
 
 import csv
@@ -20,7 +20,7 @@ from evaluation.answers import Answers
 
 LABELS_FILE = "labels.csv"
 # `DATA=` reads the first five and knows that the others are ours.
-COLUMNS = ("path", "label", "split", "group", "sha256", "proposed", "looks_wrong", "probability")
+COLUMNS = ("path", "label", "split", "group", "sha256", "proposed", "suspicious", "probability")
 
 LIKELY = 0.5
 
@@ -31,19 +31,19 @@ Ints = NDArray[np.int64]
 class Suspects:
     """All rows, the most suspicious label first (`order` [N]), and for each row in its own place:
 
-    `proposed` [N] is the most probable class, `looks_wrong` [N] whether it should be in the label's place, and
+    `proposed` [N] is the most probable class, `suspicious` [N] whether it is likely to belong in the label's place, and
     `probability` [N] that of the label as it is.
     """
 
     order: Ints
     proposed: Ints
-    looks_wrong: NDArray[np.bool_]
+    suspicious: NDArray[np.bool_]
     probability: NDArray[np.float64]
 
     @property
     def wrong(self) -> list[int]:
-        """The rows whose label looks wrong, the most suspicious first."""
-        return [int(row) for row in self.order if self.looks_wrong[row]]
+        """The rows with a suspicious label, the most suspicious first."""
+        return [int(row) for row in self.order if self.suspicious[row]]
 
 
 def find_suspects(answers: Answers, temperature: float) -> Suspects:
@@ -60,7 +60,7 @@ def find_suspects(answers: Answers, temperature: float) -> Suspects:
     return Suspects(
         order=np.argsort(own - others.max(axis=1), kind="stable"),
         proposed=proposed,
-        looks_wrong=(proposed != targets) & (probabilities.max(axis=1) >= np.maximum(usual[proposed], LIKELY)),
+        suspicious=(proposed != targets) & (probabilities.max(axis=1) >= np.maximum(usual[proposed], LIKELY)),
         probability=own,
     )
 
@@ -85,5 +85,5 @@ def write_labels(
 
 
 def _found(suspects: Suspects, row: int, labels: Sequence[str]) -> list[str]:
-    wrong = "yes" if suspects.looks_wrong[row] else ""
+    wrong = "yes" if suspects.suspicious[row] else ""
     return [labels[suspects.proposed[row]], wrong, f"{suspects.probability[row]:.3f}"]

@@ -1,4 +1,4 @@
-"""`python -m training.baseline`: labelled images -> what a linear model tells, and the labels that look wrong."""
+"""`python -m training.baseline`: labelled images -> what a linear model tells, and suspicious labels."""
 
 from contract.console import run_command
 

@@ -135,6 +135,6 @@ def _write(found: Baseline, path: Path) -> None:
         "scores": found.scores,
         "permutations": asdict(found.related),
         "learning_curve": asdict(found.curve),
-        "labels_that_look_wrong": len(found.suspects.wrong),
+        "suspicious_labels": len(found.suspects.wrong),
     }
     write_text_atomically(path, as_json(content))

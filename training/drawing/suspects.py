@@ -1,4 +1,4 @@
-"""A cross-validated run's folder in, the labels of its images that look wrong out, as a page and a table."""
+"""A cross-validated run's folder in, its suspicious labels out, as a page and a table."""
 
 from pathlib import Path
 

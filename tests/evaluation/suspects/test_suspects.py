@@ -32,7 +32,7 @@ def test_the_corrected_table_is_a_data_set(tmp_path: Path) -> None:
     suspects = find_suspects(Answers(logits=logits, targets=targets), 1.0)
     write_labels(suspects, examples, splits, data.labels, tmp_path / LABELS_FILE)
     rows = list(csv.DictReader((tmp_path / LABELS_FILE).read_text(encoding="utf-8").splitlines()))
-    assert (rows[0]["proposed"], rows[0]["looks_wrong"]) == ("grün", "yes")
+    assert (rows[0]["proposed"], rows[0]["suspicious"]) == ("grün", "yes")
     assert Path(tmp_path / rows[0]["path"]).samefile(examples[0].path)
     again = load_data(DataOptions(data=tmp_path / LABELS_FILE))
     assert again.fingerprint == data.fingerprint

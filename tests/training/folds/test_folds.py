@@ -1,5 +1,6 @@
 """A cross-validated run: its folds, its last model, its bundle; and what an interrupted one keeps."""
 
+import csv
 import json
 import statistics
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from contract import Manifest
+from dataset.data_set import load_data
 from dataset.split_file import read_split_csv
 from export.config import ExportConfig
 from export.export import export
@@ -79,6 +81,19 @@ def test_the_bundle_says_where_its_figures_come_from(config: TrainConfig) -> Non
         ),
         "parity": "test images",
     }
+
+
+def test_suspicious_labels_are_those_that_the_folds_contradict(config: TrainConfig) -> None:
+    """The table holds the test images too, and is a data set with the same images in the same test split."""
+    table = config.folder / "labels.csv"
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    learned = read_split_csv(config.folder / "split.csv", LABELS, "train")
+    answered = [row for row in rows if row["proposed"]]
+    assert len(answered) == len(learned) < len(rows)
+    assert all(row["split"] == "test" for row in rows[len(answered) :])
+    assert "Suspicious labels" in (config.folder / "labels.html").read_text(encoding="utf-8")
+    again = load_data(replace(config, data=table))
+    assert len(again.splits["test"]) == len(rows) - len(answered)
 
 
 @pytest.mark.slow
