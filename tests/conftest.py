@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 
 from export.config import ExportConfig
 from export.export import export
@@ -16,6 +17,14 @@ from training.train import train
 
 allow_interrupts()
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_threads() -> Iterator[None]:
+    """All trainings add up in the same order, however busy the machine is: weights are compared to the bit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
