@@ -1,6 +1,7 @@
 """Rules of the house that a machine can check."""
 
 import ast
+import functools
 import json
 import re
 from collections import Counter
@@ -65,6 +66,7 @@ print(json.dumps(sorted({{name.split(".")[0] for name in sys.modules}})))
 """
 
 
+@functools.cache
 def imported_by(stage: str) -> set[str]:
     """The top-level modules that are loaded once every module of `stage` is, in a process of its own."""
     apart = "benchmarks.training" if stage == "benchmarks" else "none."

@@ -34,6 +34,8 @@ class Fold:
 class Probe:
     """Features [N, F] of the examples, in folds of whole objects; each chose its strength in folds of its own.
 
+    Where `strength` is given, nothing is chosen: the true labels then have no advantage over permuted ones.
+
     Raises `DataError` where there are fewer objects than folds.
     """
 
@@ -41,6 +43,7 @@ class Probe:
     examples: Sequence[Example]
     count: int
     seed: int
+    strength: float | None = None
 
     @cached_property
     def targets(self) -> Ints:
@@ -66,7 +69,7 @@ class Probe:
             held_out=held_out,
             ridge=ridge,
             rotated=ridge.rotate(self.features[held_out]),
-            strength=choose_strength(features, learned, self.classes),
+            strength=self.strength or choose_strength(features, learned, self.classes),
         )
 
     def scores(self, targets: Ints) -> Floats:

@@ -118,7 +118,9 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     assert load_best(config.folder).epoch == load_best(whole.folder).epoch
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_a_stopped_training_is_one_line_and_the_signals_exit_code(
     config: TrainConfig, number: signal.Signals, code: int
 ) -> None:
@@ -223,6 +225,7 @@ def test_a_finished_run_is_left_as_it_is(run_folder: Path, images: Path, capsys:
         train(replace(same, epochs=11))
 
 
+@pytest.mark.slow
 def test_overwrite_discards_the_old_run(config: TrainConfig) -> None:
     train(replace(config, epochs=1))
     train(replace(config, epochs=2, overwrite=True))

@@ -124,6 +124,7 @@ def test_runs_with_other_test_images_are_refused(trained: Path) -> None:
         match([trained / "tiny", trained / "other"], "auto")
 
 
+@pytest.mark.slow
 def test_runs_without_test_images_are_compared_on_validation_and_told_so(tmp_path: Path) -> None:
     data = write_splits(tmp_path / "data", "train", "val")
     base = TrainConfig(data=data, run="a", runs=tmp_path, arch="resnet18", weights="none", size=32, epochs=1, batch=8)

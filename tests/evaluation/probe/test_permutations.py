@@ -6,11 +6,12 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 from dataset.split_file import Example
 from evaluation.probe.out_of_fold import Probe
 from evaluation.probe.permutations import Related, macro_f1, mean_recall, relate
+from evaluation.probe.ridge import USUAL
 from tests.evaluation.probe.featured import examples
 
 
 def related(features: NDArray[np.float64], labelled: list[Example]) -> Related:
-    return relate([Probe(features, labelled, 5, seed=0)], mean_recall)
+    return relate([Probe(features, labelled, 5, seed=0, strength=USUAL)], mean_recall)
 
 
 def test_labels_that_follow_the_features_are_related() -> None:

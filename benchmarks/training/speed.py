@@ -1,0 +1,178 @@
+"""`python -m benchmarks.training.speed`: images per second in training, beside a plain loop and an earlier version.
+
+All take turns on one machine in one run, so what else it does falls on each of them alike. The first epoch of each,
+which decodes and warms up, does not count.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.training.imbalance import draw
+from benchmarks.training.plain_loop import PlainLoop
+from contract.console import run_command
+from dataset.data_set import load_data
+from training.config import Architecture, TrainConfig
+from training.learning.engine import Sums, train_one_epoch
+from training.learning.trainer import Trainer, build_trainer
+from training.model.device import make_deterministic
+
+CLASSES = 4
+
+Epoch = Callable[[], int]
+"""One epoch; returns how many images were seen."""
+
+console = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Compare the speed of training."""
+
+    arch: Architecture = "resnet18"
+    """Network architecture."""
+    size: int = 64
+    """Side of the square that the model sees, in pixels."""
+    batch: int = 32
+    """Images in each step."""
+    images: int = 640
+    """Number of drawn leaves in an epoch."""
+    epochs: int = 5
+    """Epochs that count; the median is shown."""
+    workers: int = 1
+    """Threads or processes that prepare images."""
+    before: Path | None = None
+    """A checkout of an earlier version with its environment in .venv, which is measured too."""
+
+
+def compare(options: Options) -> None:
+    """Draw leaves, let everything take turns, print."""
+    make_deterministic(0)
+    with TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        draw(root / "learn" / "train", (options.images // CLASSES,) * CLASSES, seed=1)
+        draw(root / "learn" / "val", (2,) * CLASSES, seed=2)
+        config = TrainConfig(
+            data=root / "learn",
+            run="speed",
+            runs=root / "runs",
+            arch=options.arch,
+            weights="none",
+            size=options.size,
+            batch=options.batch,
+            epochs=options.epochs + 1,
+            workers=options.workers,
+            balance="none",
+            schedule="constant",
+        )
+        trainer = build_trainer(config, load_data(config), fresh=True)
+        epochs = _contestants(options, trainer, root / "learn" / "train")
+        rates: dict[str, list[float]] = {name: [] for name in epochs}
+        for _ in range(options.epochs + 1):
+            for name, epoch in epochs.items():
+                rates[name].append(_rate(epoch))
+        found = {name: median(values[1:]) for name, values in rates.items()}
+        if options.before:
+            found[f"make train of {options.before.name}"] = _before(options, config)
+    _report(options, trainer, found)
+
+
+def _contestants(options: Options, trainer: Trainer, folder: Path) -> dict[str, Epoch]:
+    def plain(precision: torch.dtype) -> Epoch:
+        return PlainLoop(folder, options.arch, options.size, options.batch, options.workers, precision).epoch
+
+    found = {
+        "our training": _ours(trainer),
+        "our steps, without loading": _bare(trainer),
+        "our loader alone": _loader(trainer),
+        "plain loop, float32": plain(torch.float32),
+    }
+    if trainer.step.precision != torch.float32:
+        found[f"plain loop, {_name(trainer.step.precision)}"] = plain(trainer.step.precision)
+    return found
+
+
+def _ours(trainer: Trainer) -> Epoch:
+    def epoch() -> int:
+        sums = Sums()
+        train_one_epoch(trainer.model, trainer.batches, trainer.step, sums, lambda _images, _loss: None)
+        trainer.batches.epoch += 1
+        return sums.seen
+
+    return epoch
+
+
+def _bare(trainer: Trainer) -> Epoch:
+    """The same steps on one batch that stays in memory."""
+    batch = next(iter(trainer.batches))
+    count = len(trainer.batches)
+
+    def epoch() -> int:
+        sums = Sums()
+        train_one_epoch(trainer.model, [batch] * count, trainer.step, sums, lambda _images, _loss: None)
+        return sums.seen
+
+    return epoch
+
+
+def _loader(trainer: Trainer) -> Epoch:
+    return lambda: sum(len(targets) for _, targets in trainer.batches)
+
+
+def _rate(epoch: Epoch) -> float:
+    """Images per second."""
+    started = time.perf_counter()
+    seen = epoch()
+    return seen / (time.perf_counter() - started)
+
+
+def _before(options: Options, config: TrainConfig) -> float:
+    """What `python -m training` of another checkout says of its own speed, on the same images."""
+    assert options.before is not None
+    command = [str(options.before.absolute() / ".venv" / "bin" / "python"), "-m", "training"]
+    values = {
+        "data": config.data,
+        "run": "before",
+        "runs": config.runs,
+        "arch": options.arch,
+        "weights": "none",
+        "size": options.size,
+        "batch": options.batch,
+        "epochs": options.epochs + 1,
+        "workers": options.workers,
+    }
+    named = [text for name, value in values.items() for text in (f"--{name}", str(value))]
+    subprocess.run([*command, *named], cwd=options.before, check=True, stdout=subprocess.DEVNULL)
+    lines = (config.runs / "before" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return median(float(json.loads(line)["images_per_s"]) for line in lines[1:])
+
+
+def _report(options: Options, trainer: Trainer, found: dict[str, float]) -> None:
+    console.print(
+        f"{options.arch} at {options.size} px, batch {options.batch}, {options.workers} workers, on "
+        f"{trainer.step.device} in {_name(trainer.step.precision)}, {torch.get_num_threads()} threads"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in ("", "images/s", "our training / this"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, rate in found.items():
+        table.add_row(name, f"{rate:.1f}", f"{found['our training'] / rate:.2f}")
+    console.print(table)
+
+
+def _name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
+if __name__ == "__main__":
+    run_command(lambda: compare(tyro.cli(Options, prog="python -m benchmarks.training.speed")))
