@@ -21,7 +21,7 @@ from evaluation.intervals import widen_intervals
 from evaluation.metrics import score
 from evaluation.probe.learning_curve import LearningCurve, draw_learning_curve
 from evaluation.probe.out_of_fold import Probe
-from evaluation.probe.permutations import Related, macro_f1, relate
+from evaluation.probe.permutations import Related, relate
 from evaluation.suspects.page import write_page
 from evaluation.suspects.suspects import LABELS_FILE, Suspects, find_suspects, write_labels
 from evaluation.words import describe_suspects
@@ -114,7 +114,7 @@ def _measure(config: BaselineConfig, data: DataSet, network: Network, probes: Se
         seen=_seen(network.run, probes[0].examples),
         temperature=temperature,
         scores=widen_intervals(scores, config.folds),
-        related=relate(probes, macro_f1),
+        related=relate(probes),
         curve=draw_learning_curve(probes),
         suspects=find_suspects(together, fit_temperature(together)),
     )

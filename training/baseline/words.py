@@ -36,7 +36,7 @@ def describe_scores(scores: dict[str, Any], folds: int) -> list[str]:
 def describe_permutations(related: Related, deals: int) -> str:
     """Whether the labels have to do with the images."""
     figures = (
-        f"dealt into folds in {deals} ways, the macro-F1 is {related.figure:.3f} on average; permuted labels give "
+        f"dealt into folds in {deals} ways, the macro-F1 is {related.macro_f1:.3f} on average; permuted labels give "
         f"{related.chance:.3f}, and {related.chance_high:.3f} at their 99th percentile ({p_value(related.p_value)})"
     )
     if related.p_value > SIGNIFICANT:
