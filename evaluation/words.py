@@ -54,7 +54,7 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def describe_suspects(images: int, wrong: int) -> str:
+def describe_suspects(images: int, suspicious: int) -> str:
     """How many labels a person should look at."""
-    verb = "is" if wrong == 1 else "are"
-    return f"{counted(wrong, 'label')} of {images} {verb} suspicious: another class is more likely."
+    verb = "is" if suspicious == 1 else "are"
+    return f"{counted(suspicious, 'label')} of {images} {verb} suspicious: another class is more likely."

@@ -71,18 +71,25 @@ def measure(
         "shortcuts": [asdict(shortcut) for shortcut in shortcuts],
         "warnings": data.warnings,
         "notes": data.notes,
-        "device": str(trainer.step.device),
-        "precision": str(trainer.step.precision).removeprefix("torch."),
-        "images_per_s": float(np.median([record["images_per_s"] for record in history])),
-        "seconds": sum(record["seconds"] for record in history),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {"Python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+        **_circumstances(trainer, history),
         "files": hash_files(folder),
     }
     results["sources"] = _sources(folds, parity, has_test=bool(results["test"]))
     told = beside_the_model(shortcuts, results["test"] or results["validation"])
     results["verdicts"] = [*judge(_evidence(trainer, results, history)), *told]
     write_text_atomically(folder / RESULTS_FILE, as_json(results))
+
+
+def _circumstances(trainer: Trainer, history: list[Record]) -> dict[str, Any]:
+    """Where, when, how fast and with what it was trained."""
+    return {
+        "device": str(trainer.step.device),
+        "precision": str(trainer.step.precision).removeprefix("torch."),
+        "images_per_s": float(np.median([record["images_per_s"] for record in history])),
+        "seconds": sum(record["seconds"] for record in history),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"Python": platform.python_version(), **{name: version(name) for name in VERSIONED}},
+    }
 
 
 def _save_for_parity(trainer: Trainer) -> str:

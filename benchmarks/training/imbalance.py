@@ -17,10 +17,11 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import f1_score, recall_score
 
+from benchmarks.training.leaves import draw_leaves
 from contract import Adjustment
 from contract.console import run_command
 from dataset.data_set import load_data
-from dataset.sample import LESIONS, draw_leaf
+from dataset.sample import LESIONS
 from dataset.split_file import Example
 from training.config import TrainConfig
 from training.learning import checkpoint
@@ -78,25 +79,12 @@ def compare(options: Options) -> None:
     outcomes: dict[Balance, list[Outcome]] = {"none": [], "auto": []}
     with TemporaryDirectory() as temporary:
         root = Path(temporary)
-        draw(root / "learn", options.counts, seed=11)
-        test = draw(root / "test", (TESTED,) * len(LESIONS), seed=12)
+        draw_leaves(root / "learn", options.counts, seed=11)
+        test = draw_leaves(root / "test", (TESTED,) * len(LESIONS), seed=12)
         for seed in range(options.seeds):
             for balance, found in outcomes.items():
                 found.append(_run(root, balance, seed, options.size, test))
     _report(outcomes, np.array(options.counts) / sum(options.counts))
-
-
-def draw(folder: Path, counts: tuple[int, ...], seed: int) -> list[Example]:
-    """Draw so many leaves of each class into a folder a class."""
-    examples = []
-    for target, (label, count) in enumerate(zip(sorted(LESIONS), counts, strict=True)):
-        rng = np.random.default_rng([seed, target])
-        (folder / label).mkdir(parents=True)
-        for number in range(count):
-            path = folder / label / f"{number:04}.jpg"
-            draw_leaf(label, rng).save(path, quality=92)
-            examples.append(Example(path=path, target=target, sha256=f"{target}-{number}"))
-    return examples
 
 
 def _run(root: Path, balance: Balance, seed: int, size: int, test: list[Example]) -> Outcome:

@@ -1,10 +1,9 @@
 """`python -m benchmarks.training.speed`: images per second in training, beside a plain loop and an earlier version.
 
-All take turns on one machine in one run, so what else it does falls on each of them alike. The first epoch of each,
-which decodes and warms up, does not count.
+They take turns, epoch by epoch, so what else the machine does falls on each of them alike; an earlier version is
+trained as a whole after them. The first epoch of each, which decodes and warms up, does not count.
 """
 
-import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.training.imbalance import draw
+from benchmarks.training.leaves import draw_leaves
 from benchmarks.training.plain_loop import PlainLoop
 from contract.console import run_command
 from dataset.data_set import load_data
@@ -26,6 +25,7 @@ from training.config import Architecture, TrainConfig
 from training.learning.engine import Sums, train_one_epoch
 from training.learning.trainer import Trainer, build_trainer
 from training.model.device import make_deterministic
+from training.run_files import read_history
 
 CLASSES = 4
 
@@ -59,32 +59,41 @@ def compare(options: Options) -> None:
     """Draw leaves, let everything take turns, print."""
     make_deterministic(0)
     with TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        draw(root / "learn" / "train", (options.images // CLASSES,) * CLASSES, seed=1)
-        draw(root / "learn" / "val", (2,) * CLASSES, seed=2)
-        config = TrainConfig(
-            data=root / "learn",
-            run="speed",
-            runs=root / "runs",
-            arch=options.arch,
-            weights="none",
-            size=options.size,
-            batch=options.batch,
-            epochs=options.epochs + 1,
-            workers=options.workers,
-            balance="none",
-            schedule="constant",
-        )
+        config = _prepare(options, Path(temporary))
         trainer = build_trainer(config, load_data(config), fresh=True)
-        epochs = _contestants(options, trainer, root / "learn" / "train")
-        rates: dict[str, list[float]] = {name: [] for name in epochs}
-        for _ in range(options.epochs + 1):
-            for name, epoch in epochs.items():
-                rates[name].append(_rate(epoch))
-        found = {name: median(values[1:]) for name, values in rates.items()}
+        found = _take_turns(_contestants(options, trainer, config.data / "train"), options.epochs)
         if options.before:
-            found[f"make train of {options.before.name}"] = _before(options, config)
+            found[f"make train of {options.before.name}"] = _before(options.before, config)
     _report(options, trainer, found)
+
+
+def _prepare(options: Options, root: Path) -> TrainConfig:
+    """Leaves in `root`, and what to train on them."""
+    draw_leaves(root / "learn" / "train", (options.images // CLASSES,) * CLASSES, seed=1)
+    draw_leaves(root / "learn" / "val", (2,) * CLASSES, seed=2)
+    return TrainConfig(
+        data=root / "learn",
+        run="speed",
+        runs=root / "runs",
+        arch=options.arch,
+        weights="none",
+        size=options.size,
+        batch=options.batch,
+        epochs=options.epochs + 1,
+        workers=options.workers,
+        balance="none",
+        # The trainer's steps are taken by several contestants: more than a schedule would have planned.
+        schedule="constant",
+    )
+
+
+def _take_turns(contestants: dict[str, Epoch], epochs: int) -> dict[str, float]:
+    """The median of each one's images per second."""
+    rates: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(epochs + 1):
+        for name, epoch in contestants.items():
+            rates[name].append(_rate(epoch))
+    return {name: median(values[1:]) for name, values in rates.items()}
 
 
 def _contestants(options: Options, trainer: Trainer, folder: Path) -> dict[str, Epoch]:
@@ -136,25 +145,13 @@ def _rate(epoch: Epoch) -> float:
     return seen / (time.perf_counter() - started)
 
 
-def _before(options: Options, config: TrainConfig) -> float:
+def _before(checkout: Path, config: TrainConfig) -> float:
     """What `python -m training` of another checkout says of its own speed, on the same images."""
-    assert options.before is not None
-    command = [str(options.before.absolute() / ".venv" / "bin" / "python"), "-m", "training"]
-    values = {
-        "data": config.data,
-        "run": "before",
-        "runs": config.runs,
-        "arch": options.arch,
-        "weights": "none",
-        "size": options.size,
-        "batch": options.batch,
-        "epochs": options.epochs + 1,
-        "workers": options.workers,
-    }
-    named = [text for name, value in values.items() for text in (f"--{name}", str(value))]
-    subprocess.run([*command, *named], cwd=options.before, check=True, stdout=subprocess.DEVNULL)
-    lines = (config.runs / "before" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return median(float(json.loads(line)["images_per_s"]) for line in lines[1:])
+    shared = ("data", "runs", "arch", "weights", "size", "batch", "epochs", "workers")
+    named = [text for name in shared for text in (f"--{name}", str(getattr(config, name)))]
+    command = [str(checkout.absolute() / ".venv" / "bin" / "python"), "-m", "training", "--run", "before", *named]
+    subprocess.run(command, cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+    return median(record["images_per_s"] for record in read_history(config.runs / "before")[1:])
 
 
 def _report(options: Options, trainer: Trainer, found: dict[str, float]) -> None:

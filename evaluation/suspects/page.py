@@ -37,7 +37,7 @@ def write_page(
     path: Path,
 ) -> None:
     """What was found in sentences, then the most suspicious labels, beside `labels.csv`. Raises `OSError`."""
-    count = min(MOST_SHOWN, max(len(suspects.wrong), len(examples) // 10))
+    count = min(MOST_SHOWN, max(len(suspects.rows), len(examples) // 10))
     shown = [
         Shown(
             path=examples[row].path,
@@ -55,7 +55,7 @@ def write_page(
         sentences=sentences,
         shown=shown,
         images=len(examples),
-        wrong=len(suspects.wrong),
+        suspicious=len(suspects.rows),
         table=LABELS_FILE,
     )
     write_text_atomically(path, page)

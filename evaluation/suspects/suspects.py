@@ -22,6 +22,7 @@ LABELS_FILE = "labels.csv"
 # `DATA=` reads the first five and knows that the others are ours.
 COLUMNS = ("path", "label", "split", "group", "sha256", "proposed", "suspicious", "probability")
 
+# A weak model is often wrong: below, its proposals would be noise.
 LIKELY = 0.5
 
 Ints = NDArray[np.int64]
@@ -41,7 +42,7 @@ class Suspects:
     probability: NDArray[np.float64]
 
     @property
-    def wrong(self) -> list[int]:
+    def rows(self) -> list[int]:
         """The rows with a suspicious label, the most suspicious first."""
         return [int(row) for row in self.order if self.suspicious[row]]
 
@@ -85,5 +86,5 @@ def write_labels(
 
 
 def _found(suspects: Suspects, row: int, labels: Sequence[str]) -> list[str]:
-    wrong = "yes" if suspects.suspicious[row] else ""
-    return [labels[suspects.proposed[row]], wrong, f"{suspects.probability[row]:.3f}"]
+    marked = "yes" if suspects.suspicious[row] else ""
+    return [labels[suspects.proposed[row]], marked, f"{suspects.probability[row]:.3f}"]

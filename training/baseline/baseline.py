@@ -65,7 +65,7 @@ class Baseline:
             *describe_scores(self.scores, self.folds),
             describe_permutations(self.related, DEALS),
             describe_curve(self.curve, self.related),
-            describe_suspects(len(self.suspects.order), len(self.suspects.wrong)),
+            describe_suspects(len(self.suspects.order), len(self.suspects.rows)),
         ]
 
 
@@ -135,6 +135,6 @@ def _write(found: Baseline, path: Path) -> None:
         "scores": found.scores,
         "permutations": asdict(found.related),
         "learning_curve": asdict(found.curve),
-        "suspicious_labels": len(found.suspects.wrong),
+        "suspicious_labels": len(found.suspects.rows),
     }
     write_text_atomically(path, as_json(content))

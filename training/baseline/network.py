@@ -24,7 +24,9 @@ UNTRAINED: tuple[Architecture, int] = ("resnet18", 128)
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """`name` says in words what the features are, and `run` is the folder that the weights come from, if any."""
+    """`name` says in words what the features are, and `run` is the folder that the weights come from, if they
+    are of a run or in a file.
+    """
 
     model: Classifier
     spec: ImageSpec
@@ -51,7 +53,9 @@ def _build(config: BaselineConfig, data: DataSet, weights: str) -> Network:
     arch, size = UNTRAINED if weights == "none" else TRAINED
     names = {"none": "an untrained {}", "imagenet": "{} as trained on ImageNet"}
     spec = _spec(config, data, {"size": size, "fit": "crop", "contrast": "none"})
-    return _frozen(config, data, config.arch or arch, spec, weights, names.get(weights, f"{{}} with {weights}"))
+    network = _frozen(config, data, config.arch or arch, spec, weights, names.get(weights, f"{{}} with {weights}"))
+    # A run keeps its weights in a folder of its own.
+    return replace(network, run=Path(weights).parent.parent) if weights not in names else network
 
 
 def _of_run(config: BaselineConfig, data: DataSet, run: Path) -> Network:

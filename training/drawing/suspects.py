@@ -38,7 +38,7 @@ def draw_suspects(folder: Path) -> None:
         examples,
         labels,
         title=f"Labels of the run {folder.name}",
-        sentences=[describe_suspects(suspects.order.size, len(suspects.wrong))],
+        sentences=[describe_suspects(suspects.order.size, len(suspects.rows))],
         depth=load_best(folder).image.depth,
         path=folder / LABELS_PAGE,
     )

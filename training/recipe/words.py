@@ -11,6 +11,8 @@ def describe(config: TrainConfig, plan: Plan, data: DataSet) -> list[str]:
     lines = [_length(config, plan, len(data.splits["train"])), _rate(config), _augmentation(config)]
     if plan.balance != "none":
         lines.append(_balance(config, plan, data))
+    if config.weights not in ("none", "imagenet"):
+        lines.append(_beginning(config))
     return lines
 
 
@@ -42,3 +44,7 @@ def _balance(config: TrainConfig, plan: Plan, data: DataSet) -> str:
     reason = f", as the largest class has {max(counts) / min(counts):.0f} times as many images as the smallest"
     done = {"sample": "all classes are drawn equally often", "adjust": "answers are corrected by the classes' shares"}
     return f"balance {plan.balance}: {done[plan.balance]}{reason if config.balance == 'auto' else ''}"
+
+
+def _beginning(config: TrainConfig) -> str:
+    return f"begins from {config.weights}" + (f", with the split of {config.split}" if config.split else "")

@@ -18,7 +18,7 @@ def test_a_label_that_another_class_contradicts_comes_first() -> None:
     logits[5] = [0.5, 0, 1]
     suspects = find_suspects(Answers(logits=logits, targets=np.array([0, 1, 1, 1, 2, 2])), 1.0)
     assert suspects.order[:2].tolist() == [1, 5]
-    assert suspects.wrong == [1]
+    assert suspects.rows == [1]
     assert suspects.proposed[1] == 0
 
 
@@ -52,6 +52,6 @@ def test_the_page_shows_the_pictures_and_their_proposals(tmp_path: Path) -> None
     suspects = find_suspects(Answers(logits=np.eye(3, dtype=np.float32)[(targets + 1) % 3], targets=targets), 1.0)
     write_page(suspects, examples, LABELS, title="A & B", sentences=["One."], depth=8, path=tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert page.count("data:image/jpeg") == len(suspects.wrong) == len(examples)
+    assert page.count("data:image/jpeg") == len(suspects.rows) == len(examples)
     assert "A &amp; B" in page
     assert "proposed: grün" in page

@@ -59,6 +59,8 @@ def test_the_network_of_a_run_is_used_and_what_it_has_seen_is_said(
     told = capsys.readouterr().out
     assert "Features: resnet18 of the run tiny, 32 px." in told
     assert "This network was trained on 24 of the images or chosen by them" in told
+    measure_baseline(replace(config(images, tmp_path, str(run_folder / "checkpoints" / "best.pt")), arch="resnet18"))
+    assert "This network was trained on 24 of the images or chosen by them" in capsys.readouterr().out
     with pytest.raises(WeightsError, match=r"the run .*tiny is a resnet18, not a resnet50; set ARCH=resnet18"):
         measure_baseline(replace(chosen, arch="resnet50"))
 
