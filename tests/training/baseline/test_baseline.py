@@ -92,6 +92,26 @@ def test_an_interrupted_baseline_keeps_its_features(
     assert not asked
 
 
+@pytest.mark.parametrize("fault", ["a file in the way", "a damaged file"])
+def test_a_cache_that_cannot_be_used_is_a_warning(
+    fault: str, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = config(images, tmp_path / "out")
+    data = load_data(chosen)
+    network, examples = choose_network(chosen, data), data.splits["val"]
+    expected = compute_features(network, examples)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "resnet-service" / "features"
+    if fault == "a file in the way":
+        folder.parent.mkdir(parents=True)
+        folder.write_text("no folder")
+    else:
+        compute_features(network, examples)
+        next(folder.iterdir()).write_bytes(b"no database, and long enough to be taken for one" * 100)
+    np.testing.assert_array_equal(compute_features(network, examples), expected)
+    assert "can't be used as a cache" in capsys.readouterr().out
+
+
 def test_fewer_objects_than_folds_are_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are 4 objects in the largest class; expected at least 5"):
         measure_baseline(config(write_images(tmp_path / "images", 4), tmp_path / "out"))
