@@ -101,6 +101,7 @@ def test_the_report_stands_alone(run_folder: Path) -> None:
     assert "http" not in report.replace("data:image", "")
 
 
+@pytest.mark.slow
 def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
