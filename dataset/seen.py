@@ -1,7 +1,7 @@
 """A run's folder in, the images that its model has seen out: its own split, and those behind its first weights."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,12 @@ def images_seen(folder: Path) -> dict[str, str]:
 
     An image that was in several gets the one in which most was learned from it. Empty if `folder` is not a run's.
     """
-    return _images_seen(folder, set())
+    return _most_seen(*(splits for _, splits in _lineage(folder)))
+
+
+def images_seen_before(folder: Path) -> dict[str, str]:
+    """The same, in the runs whose weights the run in `folder` began from alone."""
+    return _most_seen(*(splits for run, splits in _lineage(folder) if run != folder.resolve()))
 
 
 def split_of(part: str, results: Mapping[str, Any]) -> str:
@@ -30,16 +35,19 @@ def split_of(part: str, results: Mapping[str, Any]) -> str:
     return "train" if part == "val" and "val" not in results["images"] else part
 
 
-def _images_seen(folder: Path, followed: set[Path]) -> dict[str, str]:
-    resolved = folder.resolve()
-    if resolved in followed or not (folder / SPLIT_FILE).is_file() or not (folder / CONFIG_FILE).is_file():
-        return {}
-    try:
-        known = read_known_splits(folder / SPLIT_FILE)
-    except DataError:
-        return {}  # a table of the user's own beside weights, not a run's
-    weights = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("weights")
-    return _most_seen(known, _images_seen(Path(str(weights)).parent.parent, {*followed, resolved}))
+def _lineage(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The run, then those whose weights it began from, each with the split of its images."""
+    followed = set[Path]()
+    while (run := folder.resolve()) not in followed and all(
+        (run / name).is_file() for name in (SPLIT_FILE, CONFIG_FILE)
+    ):
+        try:
+            yield run, read_known_splits(run / SPLIT_FILE)
+        except DataError:
+            return  # a table of the user's own beside weights, not a run's
+        followed.add(run)
+        weights = json.loads((run / CONFIG_FILE).read_text(encoding="utf-8")).get("weights")
+        folder = Path(str(weights)).parent.parent
 
 
 def _most_seen(*runs: dict[str, str]) -> dict[str, str]:

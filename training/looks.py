@@ -17,6 +17,7 @@ from dataset.split_file import Example
 LOOKS_FILE = ".test-looks.jsonl"
 # Images of the one split are no longer new to weights that have had them in one of the others.
 SEEN_IN = {"val": ("train",), "test": ("train", "val")}
+SEEN_IN_FOLDS = dict.fromkeys(("train", "val", "test"), ("train", "val"))
 
 
 def fingerprint(examples: Sequence[Example]) -> str:
@@ -33,12 +34,15 @@ def record_look(runs: Path, run: str, examples: Sequence[Example]) -> int:
     return sum(json.loads(line)["test"] == look["test"] for line in [*before.splitlines(), json.dumps(look)])
 
 
-def seen_by_weights(weights: str, data: DataSet) -> list[str]:
-    """A warning if the weights come from a run that learned from, or was chosen by, today's held-out images."""
+def seen_by_weights(weights: str, data: DataSet, folds: int = 0) -> list[str]:
+    """A warning if the weights come from a run that learned from, or was chosen by, today's held-out images.
+
+    Folds hold out every image once.
+    """
     learned = images_seen(Path(weights).parent.parent)
     seen = {
         split: sum(learned.get(example.sha256) in parts for example in data.splits[split])
-        for split, parts in SEEN_IN.items()
+        for split, parts in (SEEN_IN_FOLDS if folds else SEEN_IN).items()
         if split in data.splits
     }
     if not any(seen.values()):
@@ -46,7 +50,9 @@ def seen_by_weights(weights: str, data: DataSet) -> list[str]:
     listed = " and ".join(
         f"{count} of the {len(data.splits[split])} {split} images" for split, count in seen.items() if count
     )
+    remedy = "Train without FOLDS on that run's split" if folds else "Keep that run's split (SPLIT=its split.csv)"
+    held_out = ", which the folds hold out" if folds else ""
     return [
-        f"WEIGHTS={weights} comes from a run that has seen {listed}: figures on these are too high. "
-        "Keep that run's split (SPLIT=its split.csv), or start from other weights"
+        f"WEIGHTS={weights} comes from a run that has seen {listed}{held_out}: figures on these are too high. "
+        f"{remedy}, or start from other weights"
     ]

@@ -52,7 +52,7 @@ def _train(config: TrainConfig) -> None:
     open_run(config)
     try:
         data = load_data(config)
-        data = replace(data, warnings=[*data.warnings, *seen_by_weights(config.weights, data)])
+        data = replace(data, warnings=[*data.warnings, *seen_by_weights(config.weights, data, config.folds)])
         start = find_start(config, data.fingerprint)
         if not is_finished(config):
             run(config, examine(data), start)

@@ -17,7 +17,6 @@ from evaluation.words import p_value
 
 COMPARISON_FILE = "compare.json"
 SIGNIFICANT = 0.05
-PARTS = {"test": "test", "val": "validation"}
 
 # No markup: names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -41,7 +40,7 @@ def compare(config: CompareRunsConfig) -> list[Comparison]:
     comparisons = [_compare(matched, run, len(matched.runs) - 1) for run in matched.runs[1:]]
     notes = [*matched.notes, *_notes(seen, len(comparisons))]
     figures = {
-        "part": PARTS[matched.part],
+        "part": matched.described,
         "images": len(matched.clusters),
         "notes": notes,
         "seen": [asdict(each) for each in seen],
@@ -50,8 +49,8 @@ def compare(config: CompareRunsConfig) -> list[Comparison]:
     folder = config.results_folder
     folder.mkdir(parents=True, exist_ok=True)
     write_text_atomically(folder / COMPARISON_FILE, as_json(figures))
-    _say(comparisons, seen, notes, PARTS[matched.part])
-    write_page(matched, PARTS[matched.part], [vars(each) for each in comparisons], seen, notes, folder)
+    _say(comparisons, seen, notes, matched.described)
+    write_page(matched, matched.described, [vars(each) for each in comparisons], seen, notes, folder)
     console.print(f"page  {folder / COMPARISON_PAGE}")
     return comparisons
 
@@ -59,7 +58,7 @@ def compare(config: CompareRunsConfig) -> list[Comparison]:
 def _compare(matched: Matched, other: RunAnswers, count: int) -> Comparison:
     first = matched.runs[0]
     answers = [matched.answers(run) for run in (first, other)]
-    paired = compare_pair(answers[0], answers[1], (first.temperature, other.temperature))
+    paired = compare_pair(answers[0], answers[1], (first.temperature, other.temperature), matched.folds)
     targets = answers[0].targets
     one, two = (each.answered == targets for each in answers)
     classes = [

@@ -10,14 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataset.pictures.duplicates import unite
-from dataset.seen import SPLIT_FILE, images_seen
+from dataset.seen import SPLIT_FILE, images_seen, images_seen_before
 from dataset.split_file import read_split_csv
 from evaluation.answers import Answers
 from evaluation.compare.run_answers import ComparisonError, RunAnswers, check_finished, has_answers, read_answers
 
 CHOSE_THE_EPOCH = (
-    "These images chose the best epoch of each run: every figure is a little too high, and a run with more epochs to "
+    "These images chose the best epoch of {runs}: every figure is a little too high, and a run with more epochs to "
     "choose from gains more by it."
+)
+IN_FOLDS = (
+    "{runs} answered each of these images by a model of its fold, which had not seen it; the intervals are wider, as "
+    "the models of the folds share images."
 )
 
 
@@ -44,6 +48,18 @@ class Matched:
     clusters: NDArray[np.int64]
     notes: list[str]
 
+    @property
+    def folds(self) -> int:
+        """The fewest models that answered the images for a run, each a part of them; 0: one model for each run."""
+        return min((run.folds for run in self.runs if run.folds), default=0)
+
+    @property
+    def described(self) -> str:
+        """What the images are, in words."""
+        if self.part == "test":
+            return "test"
+        return "cross-validated" if all(run.folds for run in self.runs) else "validation"
+
     def answers(self, run: RunAnswers) -> Answers:
         """A run's answers, as what measures them takes them."""
         targets = np.array([example.target for example in run.examples], dtype=np.int64)
@@ -52,21 +68,28 @@ class Matched:
 
 def match(folders: Sequence[Path], part: str) -> Matched:
     """Read the runs and put their images in one order. Raises `ComparisonError`."""
-    chosen, notes = _choose(folders, part)
+    for folder in folders:
+        check_finished(folder)
+    lacking = [folder.name for folder in folders if not has_answers(folder, "test")]
+    chosen = "test" if part == "test" or (part == "auto" and not lacking) else "val"
     runs = [read_answers(folder, chosen) for folder in folders]
     for other in runs[1:]:
         _check_classes(runs[0], other)
         _check_images(runs[0], other, chosen)
     ordered = [run.ordered(runs[0].labels) for run in runs]
     clusters = unite(*([example.cluster for example in run.examples] for run in ordered))
+    notes = _notes(runs, lacking) if chosen == "val" else []
     return Matched(runs=ordered, part=chosen, clusters=np.array(clusters, dtype=np.int64), notes=notes)
 
 
 def count_seen(run: RunAnswers) -> Seen:
-    """What the run, and those whose weights it began from, have seen of these images."""
-    known = images_seen(run.folder)
+    """What the run, and those whose weights it began from, have seen of these images.
+
+    Models of folds have seen no image that they answer, and no other image of its object.
+    """
+    known = images_seen_before(run.folder) if run.folds else images_seen(run.folder)
     found = [known.get(example.sha256) for example in run.examples]
-    trained_objects = _trained_objects(run)
+    trained_objects = set[int | None]() if run.folds else _trained_objects(run)
     return Seen(
         run=run.name,
         images=len(found),
@@ -83,15 +106,18 @@ def _trained_objects(run: RunAnswers) -> set[int | None]:
     return {example.cluster for example in read_split_csv(run.folder / SPLIT_FILE, run.labels, "train")} - {None}
 
 
-def _choose(folders: Sequence[Path], part: str) -> tuple[str, list[str]]:
-    """The split to compare on, and notes where it is not the test split. Raises `ComparisonError`."""
-    for folder in folders:
-        check_finished(folder)
-    lacking = [folder.name for folder in folders if not has_answers(folder, "test")]
-    if part == "test" or (part == "auto" and not lacking):
-        return "test", []
-    why = [f"The validation images are compared: {', '.join(lacking)} kept no answers to test images."]
-    return "val", [*(why if lacking else []), CHOSE_THE_EPOCH]
+def _notes(runs: Sequence[RunAnswers], lacking: Sequence[str]) -> list[str]:
+    """What to know of a comparison on other images than those of the test split."""
+    chosen_by = [run.name for run in runs if not run.folds]
+    in_folds = [run.name for run in runs if run.folds]
+    notes = []
+    if lacking and chosen_by:
+        notes.append(f"The validation images are compared: {', '.join(lacking)} kept no answers to test images.")
+    if chosen_by:
+        notes.append(CHOSE_THE_EPOCH.format(runs=", ".join(chosen_by) if in_folds else "each run"))
+    if in_folds:
+        notes.append(IN_FOLDS.format(runs=" and ".join(in_folds)))
+    return notes
 
 
 def _check_classes(first: RunAnswers, other: RunAnswers) -> None:

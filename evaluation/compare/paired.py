@@ -1,6 +1,6 @@
 """Two models' answers to the same images in, the difference of their figures out, with intervals and tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from evaluation.intervals import (
     effective_size,
     resampled_totals,
     sum_by_cluster,
+    widen,
 )
 from evaluation.means import class_counts, f1_influence, macro_f1_of_totals
 
@@ -37,6 +38,12 @@ class Difference:
     def shown(self) -> bool:
         """Whether the interval leaves out 0."""
         return not self.interval[0] <= 0 <= self.interval[1]
+
+    def widened(self, folds: int, most: float) -> "Difference":
+        """For answers that are pooled over `folds` models, at most `most` either way; 0 folds: as it is."""
+        if not folds:
+            return self
+        return replace(self, interval=widen(self.difference, self.interval, folds, most=most, least=-most))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +66,11 @@ class Paired:
     p_value: float
 
 
-def compare_pair(first: Answers, second: Answers, temperatures: tuple[float, float]) -> Paired:
-    """Every figure of the comparison; both have the same targets and clusters, image by image."""
+def compare_pair(first: Answers, second: Answers, temperatures: tuple[float, float], folds: int = 0) -> Paired:
+    """Every figure of the comparison; both have the same targets and clusters, image by image.
+
+    Intervals of answers that are pooled over `folds` models are wider, as those models share images (`widen`).
+    """
     if not (first.targets == second.targets).all() or not (first.clusters == second.clusters).all():
         raise ValueError("the answers are not to the same images")
     one, other = (answers.answered == answers.targets for answers in (first, second))
@@ -72,9 +82,9 @@ def compare_pair(first: Answers, second: Answers, temperatures: tuple[float, flo
         only_first=worse,
         only_second=better,
         both_wrong=int((~one & ~other).sum()),
-        accuracy=_accuracy(one, other, first.clusters),
-        macro_f1=_macro_f1(first, second),
-        loss=_loss(first, second, temperatures),
+        accuracy=_accuracy(one, other, first.clusters).widened(folds, most=1.0),
+        macro_f1=_macro_f1(first, second).widened(folds, most=1.0),
+        loss=_loss(first, second, temperatures).widened(folds, most=np.inf),
         mcnemar=mcnemar(worse, better),
         p_value=sign_flip_test(other.astype(np.int64) - one, first.clusters),
     )

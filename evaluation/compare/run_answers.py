@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from contract import Adjustment, UserError
 from contract.manifest import sha256_of
-from dataset.seen import SPLIT_FILE, split_of
+from dataset.seen import CONFIG_FILE, SPLIT_FILE, split_of
 from dataset.split_file import Example, read_split_csv
 
 RESULTS_FILE = "results.json"
@@ -26,7 +26,8 @@ class ComparisonError(UserError):
 class RunAnswers:
     """A run's answers to the images of one split: `logits` [N, C] for `examples`, C the classes `labels`.
 
-    The adjustment for rare classes is taken off the logits already: the largest is what is answered.
+    The adjustment for rare classes is taken off the logits already: the largest is what is answered. `folds` models
+    that had not seen them answered the images, each a part; 0: the run's one model answered all.
     """
 
     name: str
@@ -34,6 +35,7 @@ class RunAnswers:
     labels: list[str]
     temperature: float
     epoch: int
+    folds: int
     logits: NDArray[np.float32]
     examples: list[Example]
 
@@ -48,22 +50,11 @@ class RunAnswers:
         rows = sorted(range(len(keys)), key=lambda row: keys[row])
         columns = [self.labels.index(label) for label in labels]
         examples = [self.examples[row] for row in rows]
-        return RunAnswers(
-            name=self.name,
-            folder=self.folder,
+        return replace(
+            self,
             labels=list(labels),
-            temperature=self.temperature,
-            epoch=self.epoch,
             logits=self.logits[rows][:, columns],
-            examples=[
-                Example(
-                    path=example.path,
-                    target=columns.index(example.target),
-                    sha256=example.sha256,
-                    cluster=example.cluster,
-                )
-                for example in examples
-            ],
+            examples=[replace(example, target=columns.index(example.target)) for example in examples],
         )
 
 
@@ -108,9 +99,15 @@ def read_answers(folder: Path, part: str) -> RunAnswers:
         labels=labels,
         temperature=float(results["temperature"]),
         epoch=int(results["epoch"]),
+        folds=_folds(folder) if part == "val" else 0,
         logits=logits - Adjustment.from_dict(results.get("adjustment")).offsets,
         examples=examples,
     )
+
+
+def _folds(folder: Path) -> int:
+    """How many the run was cross-validated in; earlier versions knew none."""
+    return int(json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")).get("folds", 0))
 
 
 def _examples(folder: Path, labels: list[str], part: str) -> list[Example]:

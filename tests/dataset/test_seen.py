@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from dataset.seen import images_seen
+from dataset.seen import images_seen, images_seen_before
 
 
 def a_run(folder: Path, rows: dict[str, str], weights: str = "none") -> Path:
@@ -16,6 +16,8 @@ def test_an_image_counts_where_most_was_learned_from_it(tmp_path: Path) -> None:
     first = a_run(tmp_path / "a", {"1": "train", "2": "val", "3": "test"})
     second = a_run(tmp_path / "b", {"1": "test", "2": "train", "3": "val"}, str(first / "checkpoints" / "best.pt"))
     assert images_seen(second) == {"1": "train", "2": "train", "3": "val"}
+    assert images_seen_before(second) == {"1": "train", "2": "val", "3": "test"}
+    assert images_seen_before(first) == {}
 
 
 def test_runs_that_name_each_other_end(tmp_path: Path) -> None:

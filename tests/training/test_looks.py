@@ -32,6 +32,15 @@ def test_weights_of_a_run_with_the_same_split_are_no_leak(run_folder: Path, imag
     assert seen_by_weights(best, data(images, seed=3, split=run_folder / "split.csv")) == []
 
 
+def test_folds_hold_out_what_such_weights_have_learned(run_folder: Path, images: Path) -> None:
+    best = str(run_folder / "checkpoints" / "best.pt")
+    same = data(images, seed=3, split=run_folder / "split.csv")
+    (warning,) = seen_by_weights(best, same, folds=5)
+    learned = len(same.splits["train"])
+    assert f"has seen {learned} of the {learned} train images" in warning
+    assert "which the folds hold out: figures on these are too high. Train without FOLDS" in warning
+
+
 def test_weights_of_nowhere_are_no_leak(images: Path, tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("my,own,table\n")
     (tmp_path / "config.json").write_text("{}")

@@ -175,3 +175,14 @@ def test_equal_models_are_rarely_called_different() -> None:
     )
     assert by_object <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
     assert by_image > 0.09  # images of one object are no independent evidence
+
+
+def test_intervals_of_folds_are_wider_about_the_same_difference() -> None:
+    rng = np.random.default_rng(5)
+    targets = rng.integers(0, 2, 60)
+    one, two = (Answers(logits=rng.normal(size=(60, 2)).astype(np.float32), targets=targets) for _ in range(2))
+    alone, folds = (compare_pair(one, two, (1.0, 1.0), count) for count in (0, 5))
+    for before, after in ((alone.accuracy, folds.accuracy), (alone.macro_f1, folds.macro_f1), (alone.loss, folds.loss)):
+        assert after.difference == before.difference
+        widths = [high - low for low, high in (before.interval, after.interval)]
+        assert widths[1] / widths[0] == pytest.approx((1 + 2 / 5) ** 0.5)

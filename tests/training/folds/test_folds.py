@@ -4,6 +4,7 @@ import csv
 import json
 import statistics
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import torch
 from contract import Manifest
 from dataset.data_set import load_data
 from dataset.split_file import read_split_csv
+from evaluation.compare.compare import compare
+from evaluation.compare.config import CompareRunsConfig
 from export.config import ExportConfig
 from export.export import export
 from tests.pictures import write_images
@@ -126,3 +129,18 @@ def test_a_stopped_fold_goes_on_to_the_same_weights(config: TrainConfig, monkeyp
     one, other = (load_best(each.folder).model.state_dict() for each in (own, config))
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert np.array_equal(*(np.load(each.folder / "validation.npz")["logits"] for each in (own, config)))
+
+
+@pytest.mark.slow
+def test_cross_validated_runs_are_compared_on_every_image(config: TrainConfig, tmp_path: Path) -> None:
+    """No model answered images that it had seen, so neither run is called favoured; and nothing chose by them."""
+    train(replace(config, run="other", epochs=1))
+    compare(CompareRunsConfig(runs=("whole", "other"), folder=config.runs, part="val", out=tmp_path))
+    written = json.loads((tmp_path / "compare.json").read_text(encoding="utf-8"))
+    learned = read_split_csv(config.folder / "split.csv", LABELS, "train")
+    assert (written["part"], written["images"]) == ("cross-validated", len(learned))
+    assert [(seen["trained"], seen["chose"], seen["objects"]) for seen in written["seen"]] == [(0, 0, 0)] * 2
+    assert written["notes"] == [
+        "whole and other answered each of these images by a model of its fold, which had not seen it; "
+        "the intervals are wider, as the models of the folds share images."
+    ]
