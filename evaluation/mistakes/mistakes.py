@@ -39,10 +39,15 @@ class Mistake:
 
 
 def worst_mistakes(answers: Answers, temperature: float) -> list[int]:
-    """The rows of the wrong answers that were given with the highest probability, the highest first: at most 24."""
+    """The rows of the wrong answers that were given with the highest probability, the highest first: at most 24.
+
+    Of the images of one object, which look alike, the worst is enough.
+    """
     confidences = answers.confidences(temperature)
     wrong = np.flatnonzero(answers.answered != answers.targets)
-    found: list[int] = wrong[np.argsort(-confidences[wrong], kind="stable")][:MOST_MISTAKES].tolist()
+    ordered = wrong[np.argsort(-confidences[wrong], kind="stable")]
+    _, firsts = np.unique(answers.clusters[ordered], return_index=True)
+    found: list[int] = ordered[np.sort(firsts)][:MOST_MISTAKES].tolist()
     return found
 
 

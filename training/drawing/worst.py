@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from contract import Adjustment
+from dataset.clusters import cluster_numbers
 from dataset.seen import split_of
 from dataset.split_file import read_split_csv
 from evaluation.answers import Answers
@@ -23,12 +24,13 @@ def draw_mistakes(folder: Path) -> None:
     results = read_results(folder)
     split, file = ("test", TEST_FILE) if (folder / TEST_FILE).exists() else ("val", VALIDATION_FILE)
     labels = [label for label, _ in results["classes"]]
+    examples = read_split_csv(folder / SPLIT_FILE, labels, split_of(split, results))
     with np.load(folder / file, allow_pickle=False) as recorded:
-        raw = Answers(logits=recorded["logits"], targets=recorded["targets"])
+        raw = Answers(logits=recorded["logits"], targets=recorded["targets"], clusters=cluster_numbers(examples))
     trained = load_best(folder)
     write_mistakes(
         raw.adjusted(Adjustment.from_dict(results.get("adjustment"))),
-        read_split_csv(folder / SPLIT_FILE, labels, split_of(split, results)),
+        examples,
         labels,
         results["temperature"],
         trained.image,

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,11 @@ def example(tmp_path: Path) -> Example:
 
 def test_the_most_certain_mistakes_come_first_and_right_answers_never() -> None:
     assert worst_mistakes(answers_with([-9, 1, 3, -1, 2]), 1.0) == [2, 4, 1]
+
+
+def test_of_one_object_the_worst_is_enough() -> None:
+    answers = replace(answers_with([1, 3, -1, 2, 4]), clusters=np.array([0, 1, 1, 1, 0]))
+    assert worst_mistakes(answers, 1.0) == [4, 1]
 
 
 def test_so_many_at_most() -> None:
