@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from contract import ClassLabel
@@ -16,14 +16,15 @@ from dataset.reading.entries import SPLITS, Entry
 from dataset.reading.sources import read_source
 from dataset.split_file import Example, read_known_splits
 from dataset.splits import Shares, assign_splits, follow
-from dataset.warnings import warnings_about
+from dataset.warnings import warnings_about, warnings_about_split
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
     """Images by split, the classes in index order, what to tell the user, and a hash of all of it.
 
-    `warnings` are about what makes figures wrong; `notes` say what was left out and how the input was understood.
+    `warnings` are about what makes figures wrong, those of `split_warnings` about the split alone; `notes` say what was
+    left out and how the input was understood.
     `clusters` are the images that show the same object, where there are several, whatever their splits and classes.
     `pictures` holds what was found in each image.
     """
@@ -31,6 +32,7 @@ class DataSet:
     classes: tuple[ClassLabel, ...]
     splits: dict[str, list[Example]]
     warnings: list[str]
+    split_warnings: list[str]
     notes: list[str]
     fingerprint: str
     clusters: list[list[Example]] = field(repr=False)
@@ -51,6 +53,10 @@ class DataSet:
         """How many images each class has in `split`."""
         counts = Counter(example.target for example in self.splits[split])
         return {label: counts[index] for index, label in enumerate(self.labels)}
+
+    def in_folds(self) -> "DataSet":
+        """The same for what holds out each image once: warnings about the split don't apply."""
+        return replace(self, warnings=[each for each in self.warnings if each not in self.split_warnings])
 
     def touched(self, split: str) -> list[bool]:
         """Of each image of `split`, whether one of another split shows the same object."""
@@ -83,10 +89,12 @@ def load_data(options: DataOptions) -> DataSet:
         for entry, sha256, cluster in zip(entries, hashes, clusters, strict=True)
     ]
     classes = tuple(ClassLabel(label=label, display_name=source.names.get(label, label)) for label in labels)
+    split_warnings = warnings_about_split(entries, clusters)
     return DataSet(
         classes=classes,
         splits=_by_split(entries, examples),
-        warnings=warnings_about(entries, hashes, clusters, inspection.unreadable),
+        warnings=[*warnings_about(entries, hashes, clusters, inspection.unreadable), *split_warnings],
+        split_warnings=split_warnings,
         notes=[*source.notes, *inspection.notes, *moved],
         fingerprint=_fingerprint(entries, hashes, classes),
         clusters=_several(examples),

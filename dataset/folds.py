@@ -24,21 +24,27 @@ def warnings_about_folds(examples: Sequence[Example], labels: Sequence[str], fol
         shown = ", ".join(once)
         told.append(f"All images of {shown} show one object: no fold can learn the class and be asked for it too")
     if few:
-        told.append(f"{', '.join(few)} has fewer objects than there are folds: not every fold is asked for it")
+        told.append(f"Not every one of the {folds} folds is asked for a class with fewer objects: {', '.join(few)}")
     return told
 
 
-def deal_folds(examples: Sequence[Example], folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each example, 0 to `folds` - 1, int64 [N]; names and order make no difference. Raises `DataError`."""
-    order = sorted(range(len(examples)), key=lambda index: examples[index].sha256)
-    targets = [examples[index].target for index in order]
-    clusters = [-1 - index if examples[index].cluster is None else examples[index].cluster for index in order]
-    largest = max(Counter(target for target, _ in set(zip(targets, clusters, strict=True))).values())
+def check_folds(examples: Sequence[Example], folds: int) -> None:
+    """Raises `DataError` where some fold would be left without images."""
+    found = {(each.target, -1 - place if each.cluster is None else each.cluster) for place, each in enumerate(examples)}
+    largest = max(Counter(target for target, _ in found).values())
     if largest < folds:
         raise DataError(
             f"there are {largest} objects in the largest class; expected at least {folds}, one for each fold: "
             "add images, or lower FOLDS"
         )
+
+
+def deal_folds(examples: Sequence[Example], folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each example, 0 to `folds` - 1, int64 [N]; names and order make no difference. Raises `DataError`."""
+    check_folds(examples, folds)
+    order = sorted(range(len(examples)), key=lambda index: examples[index].sha256)
+    targets = [examples[index].target for index in order]
+    clusters = [-1 - index if examples[index].cluster is None else examples[index].cluster for index in order]
     dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     result = np.zeros(len(examples), dtype=np.int64)
     with warnings.catch_warnings():

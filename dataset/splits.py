@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from contract.text import counted
 from dataset.errors import DataError
 from dataset.reading.entries import Entry
 
@@ -170,7 +171,8 @@ def absences(entries: Sequence[Entry], clusters: Sequence[int]) -> list[str]:
     for label, mine in sorted(members.items()):
         objects = len({clusters[index] for index in mine})
         if missing := sorted(splits - {str(entries[index].split) for index in mine}):
-            lines.append(f"{label} has {objects} objects ({len(mine)} images), none in {' and '.join(missing)}")
+            have = f"{counted(objects, 'object')} ({counted(len(mine), 'image')})"
+            lines.append(f"{label} has {have}, none in {' and '.join(missing)}")
     return lines
 
 

@@ -11,7 +11,7 @@ from training.command import make_command
 from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
 from training.drawing.draw import draw
-from training.folds.cross_validation import cross_validate, refit_config, without_validation
+from training.folds.cross_validation import cross_validate, deal_out, refit_config
 from training.folds.refit import RefitJudge
 from training.learning import checkpoint
 from training.learning.fit import fit
@@ -62,7 +62,9 @@ def _train(config: TrainConfig) -> None:
 
 def run(config: TrainConfig, report: Report, start: Start) -> None:
     """Train from where a run was left, or anew; what stood in the folder goes once an epoch of the new run is saved."""
-    data = without_validation(report.data) if config.folds else report.data
+    if config.folds:
+        report = replace(report, data=deal_out(report.data, config.folds))
+    data = report.data
     report.print()
     make_deterministic(config.seed)
     threads = use_threads(start.state["threads"] if start.state else None)

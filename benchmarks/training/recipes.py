@@ -35,7 +35,7 @@ from training.baseline.config import BaselineConfig
 from training.baseline.features import compute_features
 from training.baseline.network import choose_network
 from training.config import Architecture, TrainConfig
-from training.folds.cross_validation import without_validation
+from training.folds.cross_validation import deal_out
 from training.run_files import read_results
 from training.train import train
 
@@ -142,7 +142,7 @@ class Ways:
 
 def compare(options: Options) -> None:
     """Measure each way with each seed, and print figures and differences."""
-    data = without_validation(load_data(options))
+    data = deal_out(load_data(options), options.folds)
     found = []
     with TemporaryDirectory() as temporary:
         ways = Ways(options, data, Path(temporary))

@@ -40,7 +40,7 @@ def test_a_class_with_fewer_objects_than_folds_is_dealt_and_named() -> None:
     told = warnings_about_folds(few, ["a", "b", "c", "rare", "single"], 5)
     assert told == [
         "All images of single show one object: no fold can learn the class and be asked for it too",
-        "rare has fewer objects than there are folds: not every fold is asked for it",
+        "Not every one of the 5 folds is asked for a class with fewer objects: rare",
     ]
     assert warnings_about_folds(MANY, ["a", "b", "c"], 5) == []
 

@@ -83,7 +83,7 @@ def test_a_class_of_one_object_is_trained_however_many_images_it_has() -> None:
     items, clusters = entries(a=9, rare=10), [*range(9), *[9] * 10]
     result = assign(items, clusters=clusters)
     assert tally(result)["rare", "train"] == 10
-    assert absences(result, clusters) == ["rare has 1 objects (10 images), none in test and val"]
+    assert absences(result, clusters) == ["rare has 1 object (10 images), none in test and val"]
 
 
 def test_split_depends_on_content_and_seed_alone() -> None:

@@ -1,7 +1,7 @@
 """The path of a baseline: images, features, answers out of fold, permutations, learning curve, suspicious labels."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from contract.atomic import write_text_atomically
 from contract.text import as_json
 from dataset.data_set import DataSet, load_data
-from dataset.folds import warnings_about_folds
+from dataset.folds import check_folds, warnings_about_folds
 from dataset.seen import images_seen
 from dataset.split_file import Example
 from evaluation.answers import Answers
@@ -71,12 +71,12 @@ class Baseline:
 
 def measure_baseline(config: BaselineConfig) -> None:
     """Measure, say what was found, and write page, figures and table. Raises `DataError`, `WeightsError`, `OSError`."""
-    data = load_data(config)
-    print_counts(data)
+    data = load_data(config).in_folds()
     examples = [example for split in data.splits.values() for example in split]
     splits = [split for split, found in data.splits.items() for _ in found]
-    for warning in warnings_about_folds(examples, data.labels, config.folds):
-        console.print(f"warning: {warning}")
+    check_folds(examples, config.folds)
+    told = warnings_about_folds(examples, data.labels, config.folds)
+    print_counts(replace(data, warnings=[*data.warnings, *told]))
     network = choose_network(config, data)
     features = compute_features(network, examples)
     probes = [Probe(features, examples, config.folds, config.seed + deal) for deal in range(DEALS)]

@@ -1,5 +1,6 @@
 """A plan in, whether training is long enough out."""
 
+from contract.text import counted
 from training.config import TrainConfig
 from training.doctor.finding import Finding
 from training.recipe.plan import SCRATCH_STEPS, TUNING_STEPS, Plan
@@ -13,7 +14,7 @@ def check_steps(config: TrainConfig, plan: Plan) -> Finding:
     scratch = config.weights == "none"
     fewest, usual = (FEWEST_FROM_SCRATCH, SCRATCH_STEPS) if scratch else (FEWEST_TUNING, TUNING_STEPS)
     origin = "random" if scratch else "trained"
-    planned = f"{plan.steps} steps ({plan.epochs} epochs of {plan.steps_per_epoch})"
+    planned = f"{plan.steps} steps ({counted(plan.epochs, 'epoch')} of {plan.steps_per_epoch})"
     if plan.steps < fewest:
         sentence = (
             f"{planned} are too few from {origin} weights, which need {fewest} or more: leave out EPOCHS and STEPS, "

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dataset.clusters import cluster_numbers
 from dataset.data_set import DataSet
-from dataset.folds import deal_folds, warnings_about_folds
+from dataset.folds import check_folds, deal_folds, warnings_about_folds
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from evaluation.metrics import EpochScores, score_epoch
@@ -38,12 +38,18 @@ class CrossValidation:
     curves: dict[int, EpochScores]
 
 
-def without_validation(data: DataSet) -> DataSet:
-    """The data set with its validation images among those to train on, as each fold is held out in turn."""
-    splits = {"train": [*data.splits["train"], *data.splits.get("val", [])]}
-    if "test" in data.splits:
-        splits["test"] = data.splits["test"]
-    return replace(data, splits=splits)
+def deal_out(data: DataSet, folds: int) -> DataSet:
+    """The data set with its validation images among those to train on, as each fold is held out in turn.
+
+    Raises `DataError` where there are too few objects for so many folds.
+    """
+    examples = [*data.splits["train"], *data.splits.get("val", [])]
+    check_folds(examples, folds)
+    splits = {"train": examples, **{split: found for split, found in data.splits.items() if split == "test"}}
+    pooled = data.in_folds()
+    return replace(
+        pooled, splits=splits, warnings=[*pooled.warnings, *warnings_about_folds(examples, data.labels, folds)]
+    )
 
 
 def cross_validate(config: TrainConfig, data: DataSet, on_saved: OnSaved) -> CrossValidation:
@@ -52,8 +58,6 @@ def cross_validate(config: TrainConfig, data: DataSet, on_saved: OnSaved) -> Cro
     Folds that are done are not trained again. `on_saved` is called whenever something more is safe on the disk.
     """
     examples = data.splits["train"]
-    for warning in warnings_about_folds(examples, data.labels, config.folds):
-        console.print(f"warning: {warning}")
     folds = deal_folds(examples, config.folds, config.seed)
     answered = []
     for number in range(config.folds):

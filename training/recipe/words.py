@@ -1,5 +1,6 @@
 """The recipe of a run in words: each setting that was chosen for the user, and why."""
 
+from contract.text import counted
 from dataset.data_set import DataSet
 from training.config import TrainConfig
 from training.recipe.augmentation import AUGMENTATIONS
@@ -20,11 +21,16 @@ def _length(config: TrainConfig, plan: Plan, images: int) -> str:
     given = config.steps or config.epochs
     reason = "as asked" if given else "from random weights" if config.weights == "none" else "from trained weights"
     batch = "" if config.batch else f", for {images} images"
-    stop = f"; stops after {plan.patience} validations without a better one" if plan.patience else ""
     return (
-        f"{plan.steps} steps of {plan.batch} images{batch} ({plan.epochs} epochs, {reason}), validated every "
-        f"{'epoch' if plan.validate_every == 1 else f'{plan.validate_every} epochs'}{stop}"
+        f"{plan.steps} steps of {plan.batch} images{batch} ({counted(plan.epochs, 'epoch')}, {reason}), validated "
+        f"every {'epoch' if plan.validate_every == 1 else f'{plan.validate_every} epochs'}{_end(config, plan)}"
     )
+
+
+def _end(config: TrainConfig, plan: Plan) -> str:
+    if config.folds:
+        return f"; about as many in each of {config.folds} folds, whose best epochs say when the last model stops"
+    return f"; stops after {plan.patience} validations without a better one" if plan.patience else ""
 
 
 def _rate(config: TrainConfig) -> str:

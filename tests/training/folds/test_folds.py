@@ -12,6 +12,7 @@ import torch
 
 from contract import Manifest
 from dataset.data_set import load_data
+from dataset.errors import DataError
 from dataset.split_file import read_split_csv
 from evaluation.compare.compare import compare
 from evaluation.compare.config import CompareRunsConfig
@@ -99,10 +100,18 @@ def test_suspicious_labels_are_those_that_the_folds_contradict(config: TrainConf
     assert len(again.splits["test"]) == len(rows) - len(answered)
 
 
+def test_more_folds_than_objects_are_refused_before_anything_is_written(config: TrainConfig) -> None:
+    own = replace(config, run="many", folds=20)
+    with pytest.raises(DataError, match=r"expected at least 20, one for each fold: add images, or lower FOLDS"):
+        train(own)
+    assert not own.folder.exists()
+
+
 @pytest.mark.slow
 def test_without_a_test_split_all_images_prove_parity(config: TrainConfig) -> None:
     own = replace(config, run="all", shares="80/20", folds=2, epochs=1)
     train(own)
+    assert results(own)["warnings"] == []  # no validation images chose anything
     manifest = Manifest.read(export(ExportConfig(run=own.run, runs=own.runs)))
     assert manifest.sources["accuracy"] == "2 folds, each answered by a model that has not seen it"
     assert manifest.sources["parity"] == "all images, seen in training"
