@@ -82,6 +82,22 @@ def test_a_run_goes_on_between_two_steps_to_the_same_bits(
     assert one == other
 
 
+@pytest.mark.slow
+def test_in_float16_the_scale_of_the_loss_goes_on_too(whole: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.learning.engine.FIRST_SCALE", 2.0**40)  # too high: the first steps halve it
+    config = replace(whole, run="half", precision="fp16")
+    train(config)
+    killed = replace(config, run="half-killed")
+    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patch:
+        stop_at(9, patch)
+        with pytest.raises(Killed):
+            train(killed)
+    assert checkpoint.load(killed.folder / "checkpoints" / "last.pt")["scaler"]["scale"] < 2.0**40
+    train(replace(killed, resume=True))
+    assert same(last(killed), last(config))
+
+
 def test_the_state_of_the_optimizer_goes_when_the_run_is_finished(whole: TrainConfig) -> None:
     assert set(checkpoint.load(whole.folder / "checkpoints" / "last.pt")) == {"model", "progress"}
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from training.learning.engine import MAX_GRADIENT_NORM
+from training.learning.engine import descend, make_scaler
 from training.learning.trainer import Trainer, make_groups
 from training.model.device import autocast
 from training.model.network import train_mode
@@ -31,6 +31,7 @@ class Trial:
         self._device, self._precision = trainer.step.device, trainer.step.precision
         self._model = copy.deepcopy(trainer.model)
         self._optimizer = make_optimizer(trainer.config.optimizer, make_groups(trainer.config, self._model))
+        self._scaler = make_scaler(self._device, self._precision)
         self._relative = [group["lr"] / trainer.config.peak_lr for group in self._optimizer.param_groups]
         self._batches, self._taken = batches, 0
         train_mode(self._model)
@@ -44,10 +45,7 @@ class Trial:
         with autocast(self._device, self._precision):
             logits = self._model(images_nhwc).float()
         loss = functional.cross_entropy(logits, targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM))
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        norm = descend(self._model, loss, self._optimizer, self._scaler)
         right = logits.argmax(1) == targets
         return Taken(loss=float(loss.detach()), accuracy=float(right.float().mean()), gradient_norm=norm)
 

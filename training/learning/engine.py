@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.amp import GradScaler
 from torch.nn import functional
 from torch.optim import Optimizer
 
@@ -18,6 +19,8 @@ from training.model.network import Classifier, train_mode
 from training.recipe.schedule import LearningRate
 
 MAX_GRADIENT_NORM = 1.0
+# It doubles after 2,000 steps, and is halved where gradients overflow.
+FIRST_SCALE = 1024.0
 
 OnStep = Callable[[int, float], None]
 
@@ -30,10 +33,12 @@ class DivergedError(UserError):
 class Step:
     """What turns a loss into better weights.
 
-    `gain` is how many times as fast as float32 `precision` is, 0 if that is unknown.
+    `scaler` scales the loss in float16, where small gradients would vanish, and does nothing in other formats. `gain`
+    is how many times as fast as float32 `precision` is, 0 if that is unknown.
     """
 
     optimizer: Optimizer
+    scaler: GradScaler
     rate: LearningRate
     criterion: nn.Module
     device: torch.device
@@ -71,7 +76,8 @@ def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, sum
         with autocast(step.device, step.precision):
             logits = model(images_nhwc)
             loss = step.criterion(logits.float(), targets)
-        _update(model, loss, step)
+        descend(model, loss, step.optimizer, step.scaler)
+        step.rate.after_step()
         # Without label smoothing: the loss that validation reports, so that the two can be compared.
         value = functional.cross_entropy(logits.detach().float(), targets).item()
         _check_finite(value)
@@ -81,12 +87,20 @@ def train_one_epoch(model: Classifier, batches: Iterable[Batch], step: Step, sum
         on_step(len(targets), value)
 
 
-def _update(model: Classifier, loss: torch.Tensor, step: Step) -> None:
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-    step.optimizer.step()
-    step.rate.after_step()
-    step.optimizer.zero_grad()
+def descend(model: Classifier, loss: torch.Tensor, optimizer: Optimizer, scaler: GradScaler) -> float:
+    """One step down the gradients of `loss`; returns their norm, before it was clipped."""
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    scaler.unscale_(optimizer)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return float(norm)
+
+
+def make_scaler(device: torch.device, precision: torch.dtype) -> GradScaler:
+    """For `Step`; it begins low, so that the first steps count too."""
+    return GradScaler(device.type, init_scale=FIRST_SCALE, enabled=precision == torch.float16)
 
 
 def _check_finite(value: float) -> None:

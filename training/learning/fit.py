@@ -160,6 +160,7 @@ def _state(trainer: Trainer) -> dict[str, Any]:
     return {
         "model": trainer.model.state_dict(),
         "optimizer": trainer.step.optimizer.state_dict(),
+        "scaler": trainer.step.scaler.state_dict(),
         "schedule": trainer.step.rate.state_dict(),
         "computed": _computed(trainer),
         "threads": torch.get_num_threads(),
@@ -183,6 +184,8 @@ def _restore(trainer: Trainer, state: Mapping[str, Any]) -> Progress:
         )
     trainer.model.load_state_dict(state["model"])
     trainer.step.optimizer.load_state_dict(state["optimizer"])
+    if state.get("scaler"):
+        trainer.step.scaler.load_state_dict(state["scaler"])
     trainer.step.rate.load_state_dict(state["schedule"])
     progress = state["progress"]
     return Progress(**{**progress, "sums": Sums(**progress["sums"])})

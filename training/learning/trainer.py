@@ -15,7 +15,7 @@ from dataset.data_set import DataSet
 from dataset.split_file import Example
 from evaluation.answers import Answers
 from training.config import TrainConfig
-from training.learning.engine import Step, evaluate, pooled_features
+from training.learning.engine import Step, evaluate, make_scaler, pooled_features
 from training.learning.judge import ByValidation, Judge
 from training.learning.loader import Drawing, EvaluationBatches, TrainingBatches, default_workers
 from training.learning.pictures import Memory
@@ -108,7 +108,7 @@ def make_groups(config: TrainConfig, model: Classifier) -> list[dict[str, Any]]:
 def _precision(config: TrainConfig, model: Classifier, batch: int, device: torch.device) -> tuple[torch.dtype, float]:
     """What was asked for, or what is fastest here, and how much faster than float32 that is; 0 if nobody timed it."""
     if config.precision != "auto":
-        return {"bf16": torch.bfloat16, "fp32": torch.float32}[config.precision], 0.0
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[config.precision], 0.0
     return fastest_precision(model, config.arch, config.size, batch, device)
 
 
@@ -117,6 +117,7 @@ def _make_step(config: TrainConfig, model: Classifier, device: torch.device, pla
     optimizer = make_optimizer(config.optimizer, make_groups(config, model))
     return Step(
         optimizer=optimizer,
+        scaler=make_scaler(device, precision),
         rate=LearningRate(config.schedule, optimizer, plan.steps),
         criterion=nn.CrossEntropyLoss(label_smoothing=_smoothing(config, model.backbone.fc.out_features)),
         device=device,

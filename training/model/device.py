@@ -8,6 +8,8 @@ from contract import UsageError
 
 # The instruction sets in which a CPU multiplies bf16 itself; elsewhere bf16 is emulated and slower than fp32.
 CPU_BF16 = ("avx512_bf16", "amx_bf16", "amx_tile", "arm_bf16")
+# The first GPUs that multiply fp16 faster than float32.
+TENSOR_CORES = (7, 0)
 
 
 def pick_device(asked: str) -> torch.device:
@@ -19,18 +21,24 @@ def pick_device(asked: str) -> torch.device:
 
 
 def native_formats(device: torch.device) -> list[torch.dtype]:
-    """The number formats that the device multiplies itself, float32 first; an emulated bf16 is slower than fp32."""
-    if device.type == "cuda":
-        own = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
+    """The number formats that the device multiplies itself, float32 first; an emulated bf16 is slower than fp32.
+
+    fp16, whose gradients vanish or overflow more easily, is for GPUs without bf16. Every CPU with fp16 has bf16 too.
+    """
+    if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
-        own = any(capabilities.get(name) for name in CPU_BF16)
-    return [torch.float32, torch.bfloat16] if own else [torch.float32]
+        half = [torch.bfloat16] if any(capabilities.get(name) for name in CPU_BF16) else []
+    elif torch.cuda.is_bf16_supported(including_emulation=False):
+        half = [torch.bfloat16]
+    else:
+        half = [torch.float16] if torch.cuda.get_device_capability() >= TENSOR_CORES else []
+    return [torch.float32, *half]
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> AbstractContextManager[object]:
-    """Mixed precision for bfloat16, plain float32 otherwise."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == torch.bfloat16)
+    """Mixed precision for bfloat16 and float16, plain float32 otherwise."""
+    half = precision != torch.float32
+    return torch.autocast(device.type, precision if half else None, enabled=half)
 
 
 def make_deterministic(seed: int) -> None:
