@@ -73,7 +73,7 @@ class TrainConfig(DataOptions):
     label_smoothing: float | None = None
     """The share of the target probability that is spread over all classes. Default: 0.1 from 10 classes on, else 0."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """Number format for training. "auto" takes bf16 (fp16 on GPUs without it) where timed steps show that it is faster."""
+    """Number format for training. "auto" takes bf16 (fp16 on GPUs without it) where timed steps show it faster."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device for training. "auto" uses the GPU if there is one."""
     workers: int | None = None
