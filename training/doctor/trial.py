@@ -12,7 +12,7 @@ from training.learning.engine import descend, make_scaler
 from training.learning.trainer import Trainer, make_groups
 from training.model.device import autocast
 from training.model.network import train_mode
-from training.recipe.schedule import make_optimizer
+from training.recipe.optimizer import make_optimizer
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,9 @@ from training.learning.pictures import Memory
 from training.model.device import pick_device
 from training.model.network import Classifier, freeze_backbone, parameter_groups
 from training.model.precision import fastest_precision
+from training.recipe.optimizer import make_optimizer
 from training.recipe.plan import Plan, make_plan
-from training.recipe.schedule import LearningRate, make_optimizer
+from training.recipe.schedule import LearningRate
 from training.weights.load import load_weights
 
 EVALUATION_BATCH = 32

@@ -3,13 +3,11 @@
 import math
 from typing import Any
 
-from torch.optim import SGD, AdamW, Optimizer
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from training.config import OptimizerName, ScheduleName
+from training.config import ScheduleName
 
-ParameterGroups = list[dict[str, Any]]
-MOMENTUM = 0.9
 # Shares of all steps: the rate rises linearly before it falls; each restart is a share of its own.
 WARMUP = 0.05
 RESTARTS = 4
@@ -47,13 +45,6 @@ class LearningRate:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state`."""
         (self._by_step or self._by_loss).load_state_dict(dict(state))  # type: ignore[union-attr]
-
-
-def make_optimizer(name: OptimizerName, groups: ParameterGroups) -> Optimizer:
-    """The optimizer of these groups, which carry their own rates and weight decay."""
-    if name == "sgd":
-        return SGD(groups, momentum=MOMENTUM, nesterov=True)
-    return AdamW(groups, fused=True)
 
 
 def _build(
