@@ -1,7 +1,7 @@
 """Answers in, honest probabilities out: temperature, adjustment for rare classes, distance from the truth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ TEMPERATURES = (0.2, 10.0)
 # Before the first image, T is held for about 1: between 0.37 and 2.7 with a probability of 95 %. 40 images that are
 # all answered right then no longer ask for certainty without end, and 1,000 images outweigh the prior.
 PRIOR_WIDTH = 0.5
-STRENGTHS = (0.0, 2.0)
+# Below 0, what a loss with margins favours too much is taken back.
+STRENGTHS = (-1.0, 2.0)
 CALIBRATION_BINS = 15
 # Below, even perfectly honest probabilities show a calibration error of several per cent.
 FEWEST_IMAGES = 500
@@ -75,12 +76,13 @@ def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float) 
     equally often.
     """
     prior = np.maximum(np.array(counts, np.float64), 1) / max(1, sum(counts))
+    answers, present = _among_present(answers)
     weights = _class_weights(answers)
     observations = float(weights.sum() ** 2 / (weights**2).sum())
 
     def cost(values: np.ndarray) -> float:
         tau, log_t = float(values[0]), float(values[1])
-        loss = losses(answers.adjusted(_adjustment(tau, prior)), float(np.exp(log_t)))
+        loss = losses(answers.adjusted(_adjustment(tau, prior[present])), float(np.exp(log_t)))
         held = (tau - expected) ** 2 + log_t**2
         return observations * float(np.average(loss, weights=weights)) + held / (2 * PRIOR_WIDTH**2)
 
@@ -91,6 +93,15 @@ def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float) 
 
 def _adjustment(tau: float, prior: np.ndarray) -> Adjustment:
     return Adjustment(tau=tau, prior=tuple(float(share) for share in prior))
+
+
+def _among_present(answers: Answers) -> tuple[Answers, NDArray[np.int64]]:
+    """The answers among the classes that have images here, and which these are.
+
+    A class without any would only ever be answered wrongly, and its images, when they come, not at all.
+    """
+    present, targets = np.unique(answers.targets, return_inverse=True)
+    return replace(answers, logits=answers.logits[:, present], targets=targets.astype(np.int64)), present
 
 
 def _class_weights(answers: Answers) -> np.ndarray:

@@ -112,7 +112,7 @@ def _run(root: Path, balance: Balance, seed: int, size: int, test: list[Example]
 
 def _report(outcomes: dict[Balance, list[Outcome]], shares: NDArray[np.float64]) -> None:
     table = Table(box=None, pad_edge=False)
-    for name in ("BALANCE", "seed", "steps", "CPU s", "macro-F1", "recall of the rarest", "accuracy at the shares"):
+    for name in ("BALANCE", "seed", "steps", "CPU s", "macro-F1", "rarest recall", "accuracy at shares"):
         table.add_column(name, justify="right")
     for balance, found in outcomes.items():
         for seed, outcome in enumerate(found):

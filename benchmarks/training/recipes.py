@@ -39,7 +39,7 @@ from training.folds.cross_validation import deal_out
 from training.run_files import read_results
 from training.train import train
 
-console = Console(highlight=False, markup=False, soft_wrap=True)
+console = Console(highlight=False, markup=False, soft_wrap=True, width=120)
 
 
 @dataclass(frozen=True, kw_only=True)

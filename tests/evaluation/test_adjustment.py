@@ -24,6 +24,11 @@ def test_the_strength_undoes_what_the_model_learned_of_the_shares() -> None:
     assert fit_adjustment(answers(0.0), COUNTS, expected=0.0).tau == pytest.approx(0.0, abs=0.25)
 
 
+def test_what_margins_favoured_too_much_is_taken_back() -> None:
+    learned = -float(np.log(0.9 / 0.1))
+    assert fit_adjustment(answers(learned, 4000), COUNTS, expected=0.0).tau < -0.7
+
+
 def test_validation_outweighs_what_was_expected_and_few_images_do_not() -> None:
     learned = float(np.log(0.9 / 0.1))
     many, few = (fit_adjustment(answers(learned, images), COUNTS, expected=0.0).tau for images in (4000, 24))
@@ -35,4 +40,5 @@ def test_a_class_without_validation_images_changes_nothing() -> None:
     logits = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
     found = fit_adjustment(Answers(logits=logits, targets=np.arange(30) % 2), [20, 20, 0], expected=0.5)
     assert 0 <= found.tau <= 2
+    assert found.tau == pytest.approx(0.5, abs=0.02)  # the others are equally common: nothing tells it
     assert np.isfinite(found.offsets).all()

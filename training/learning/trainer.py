@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from contract import ImageSpec
 from dataset.clusters import cluster_numbers
@@ -22,13 +21,13 @@ from training.learning.pictures import Memory
 from training.model.device import pick_device
 from training.model.network import Classifier, freeze_backbone, parameter_groups
 from training.model.precision import fastest_precision
+from training.recipe.loss import make_loss
 from training.recipe.optimizer import make_optimizer
 from training.recipe.plan import Plan, make_plan
 from training.recipe.schedule import LearningRate
 from training.weights.load import load_weights
 
 EVALUATION_BATCH = 32
-SMOOTHING, SMOOTHED_CLASSES = 0.1, 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +77,8 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Jud
     model.to(device).to(memory_format=torch.channels_last)  # the layout of `Classifier.features`
     if config.freeze:
         freeze_backbone(model)
-    plan = make_plan(config, list(data.count("train").values()))
+    counts = list(data.count("train").values())
+    plan = make_plan(config, counts)
     workers = config.workers if config.workers is not None else default_workers(device)
     memory = Memory()
     return Trainer(
@@ -87,8 +87,8 @@ def build_trainer(config: TrainConfig, data: DataSet, *, fresh: bool, judge: Jud
         model=model,
         plan=plan,
         fresh_head=fresh and config.weights != "none" and not kept_head,
-        judge=judge or ByValidation(data.count("train").values(), plan.patience),
-        step=_make_step(config, model, device, plan),
+        judge=judge or ByValidation(counts, plan.patience),
+        step=_make_step(config, model, device, plan, counts),
         batches=TrainingBatches(
             data.splits["train"],
             spec,
@@ -113,22 +113,15 @@ def _precision(config: TrainConfig, model: Classifier, batch: int, device: torch
     return fastest_precision(model, config.arch, config.size, batch, device)
 
 
-def _make_step(config: TrainConfig, model: Classifier, device: torch.device, plan: Plan) -> Step:
+def _make_step(config: TrainConfig, model: Classifier, device: torch.device, plan: Plan, counts: Sequence[int]) -> Step:
     precision, gain = _precision(config, model, plan.batch, device)
     optimizer = make_optimizer(config.optimizer, make_groups(config, model))
     return Step(
         optimizer=optimizer,
         scaler=make_scaler(device, precision),
         rate=LearningRate(config.schedule, optimizer, plan.steps),
-        criterion=nn.CrossEntropyLoss(label_smoothing=_smoothing(config, model.backbone.fc.out_features)),
+        criterion=make_loss(plan.balance, counts, config.label_smoothing).to(device),
         device=device,
         precision=precision,
         gain=gain,
     )
-
-
-def _smoothing(config: TrainConfig, classes: int) -> float:
-    """With few classes, smoothing only makes the model less sure."""
-    if config.label_smoothing is not None:
-        return config.label_smoothing
-    return SMOOTHING if classes >= SMOOTHED_CLASSES else 0.0

@@ -48,7 +48,10 @@ def _augmentation(config: TrainConfig) -> str:
 def _balance(config: TrainConfig, plan: Plan, data: DataSet) -> str:
     counts = data.count("train").values()
     reason = f", as the largest class has {max(counts) / min(counts):.0f} times as many images as the smallest"
-    done = {"sample": "all classes are drawn equally often", "adjust": "answers are corrected by the classes' shares"}
+    done = {
+        "sample": "all classes are drawn equally often, and rare ones must win by a margin",
+        "adjust": "answers are corrected by the classes' shares",
+    }
     return f"balance {plan.balance}: {done[plan.balance]}{reason if config.balance == 'auto' else ''}"
 
 
