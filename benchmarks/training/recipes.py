@@ -51,7 +51,7 @@ class Options(DataOptions):
     folds: int = 5
     """Parts that are held out in turn."""
     seeds: int = 3
-    """Number of trainings of each kind."""
+    """Number of trainings of each kind; their seeds follow `seed`."""
     arch: Architecture = "resnet18"
     """Network architecture."""
     size: int = 64
@@ -149,7 +149,7 @@ def compare(options: Options) -> None:
         chosen = {"baseline": ways.baseline, "recipe": ways.recipe} | (
             {"earlier recipe": ways.earlier} if options.before else {}
         )
-        for seed in range(options.seeds):
+        for seed in range(options.seed, options.seed + options.seeds):
             for way, answer in chosen.items():
                 started = _cpu_seconds()
                 answers, training = answer(seed)
