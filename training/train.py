@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from contract.text import counted
 from dataset.data_set import load_data
 from dataset.reading.names import write_names
 from dataset.split_file import write_split_csv
@@ -85,6 +86,9 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
         with explained(config, trainer.plan.batch):
             cross = cross_validate(trainer.config, data, on_saved) if config.folds else None
             if cross:
+                print(
+                    f"The last model learns from all {counted(len(cross.examples), 'image')}, up to epoch {cross.epoch}"
+                )
                 trainer = build_trainer(trainer.config, data, fresh=start.state is None, judge=RefitJudge(cross))
             if trainer.fresh_head:
                 print_probe(start_head(trainer))

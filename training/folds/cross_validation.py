@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from dataset.clusters import cluster_numbers
 from dataset.data_set import DataSet
@@ -20,8 +19,6 @@ from evaluation.metrics import EpochScores, score_epoch
 from training.config import TrainConfig
 from training.folds.fold import FoldAnswers, OnSaved, train_fold
 from training.recipe.plan import make_plan
-
-console = Console(highlight=False, markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +59,6 @@ def cross_validate(config: TrainConfig, data: DataSet, on_saved: OnSaved) -> Cro
     answered = []
     for number in range(config.folds):
         held_out = [example for example, fold in zip(examples, folds, strict=True) if fold == number]
-        console.print(f"Fold {number + 1} of {config.folds}: {len(held_out)} images are held out")
         answered.append(train_fold(config, data, held_out, number + 1, on_saved))
     return _pool(examples, folds, answered)
 

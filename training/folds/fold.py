@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.atomic import write_atomically
+from contract.text import counted
 from dataset.data_set import DataSet
 from dataset.split_file import Example
 from evaluation.metrics import EpochScores, score_epoch
@@ -58,7 +59,9 @@ def train_fold(
     own = replace(config, runs=config.folder / FOLDS, run=str(number), folds=0)
     done = own.folder / ANSWERS_FILE
     if done.exists():
+        print(f"Fold {number} of {config.folds} was done before")
         return _read(done)
+    print(f"Fold {number} of {config.folds}: {counted(len(held_out), 'image')} held out")
     part = replace(data, splits={"train": _others(data, held_out), "val": held_out})
     state = checkpoint.load(own.folder / LAST) if (own.folder / LAST).exists() else None
     judge = KeepingJudge(part, _read_partial(own.folder))
