@@ -12,13 +12,14 @@ from training.command import make_command
 from training.config import TrainConfig
 from training.doctor.cheap import examine_cheaply
 from training.drawing.draw import draw
-from training.folds.cross_validation import cross_validate, deal_out, refit_config
+from training.folds.cross_validation import CrossValidation, cross_validate, deal_out, refit_config
+from training.folds.fold import OnSaved
 from training.folds.refit import RefitJudge
 from training.learning import checkpoint
 from training.learning.fit import fit
 from training.learning.preview import write_preview
 from training.learning.probe import start_head
-from training.learning.trainer import build_trainer
+from training.learning.trainer import Trainer, build_trainer
 from training.lock import hold_run
 from training.looks import seen_by_weights
 from training.measure import measure
@@ -84,12 +85,7 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
         write_preview(trainer, config.folder / PREVIEW_FILE)
         print_start(trainer, threads)
         with explained(config, trainer.plan.batch):
-            cross = cross_validate(trainer.config, data, on_saved) if config.folds else None
-            if cross:
-                print(
-                    f"The last model learns from all {counted(len(cross.examples), 'image')}, up to epoch {cross.epoch}"
-                )
-                trainer = build_trainer(trainer.config, data, fresh=start.state is None, judge=RefitJudge(cross))
+            trainer, cross = _after_folds(trainer, start, on_saved) if config.folds else (trainer, None)
             if trainer.fresh_head:
                 print_probe(start_head(trainer))
             history = fit(trainer, start.state, on_saved)
@@ -100,6 +96,14 @@ def run(config: TrainConfig, report: Report, start: Start) -> None:
     finally:
         if beginning:
             beginning.undo()
+
+
+def _after_folds(trainer: Trainer, start: Start, on_saved: OnSaved) -> tuple[Trainer, CrossValidation]:
+    """The folds' answers, and the trainer of the last model, which learns from all images for as long as they say."""
+    cross = cross_validate(trainer.config, trainer.data, on_saved)
+    print(f"The last model learns from all {counted(len(cross.examples), 'image')}, up to epoch {cross.epoch}")
+    judge = RefitJudge(cross)
+    return build_trainer(trainer.config, trainer.data, fresh=start.state is None, judge=judge), cross
 
 
 def _nothing() -> None:
