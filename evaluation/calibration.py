@@ -72,8 +72,8 @@ def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float) 
     `answers` are on images that had no part in training, `counts` the training images of each class. Chosen is the
     lowest cross-entropy over classes that count alike, together with a temperature, as both change how sure answers
     are. A few validation images of a class tell little, so the strength is held near `expected`, with a normal prior
-    (`PRIOR_WIDTH`): 1, the theoretical value, for a model that learned the classes' shares, 0 for one that drew them
-    equally often.
+    (`PRIOR_WIDTH`): 1, the theoretical value, for a model that learned the classes' shares, less for one that drew
+    them equally often.
     """
     prior = np.maximum(np.array(counts, np.float64), 1) / max(1, sum(counts))
     answers, present = _among_present(answers)
