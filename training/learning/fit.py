@@ -161,6 +161,7 @@ def _state(trainer: Trainer) -> dict[str, Any]:
         "model": trainer.model.state_dict(),
         "optimizer": trainer.step.optimizer.state_dict(),
         "scaler": trainer.step.scaler.state_dict(),
+        "loss": trainer.step.criterion.state_dict(),
         "schedule": trainer.step.rate.state_dict(),
         "computed": _computed(trainer),
         "threads": torch.get_num_threads(),
@@ -184,6 +185,7 @@ def _restore(trainer: Trainer, state: Mapping[str, Any]) -> Progress:
         )
     trainer.model.load_state_dict(state["model"])
     trainer.step.optimizer.load_state_dict(state["optimizer"])
+    trainer.step.criterion.load_state_dict(state["loss"])
     if state.get("scaler"):
         trainer.step.scaler.load_state_dict(state["scaler"])
     trainer.step.rate.load_state_dict(state["schedule"])
