@@ -98,6 +98,27 @@ def test_in_float16_the_scale_of_the_loss_goes_on_too(whole: TrainConfig, monkey
     assert same(last(killed), last(config))
 
 
+@pytest.mark.slow
+def test_margins_of_rare_classes_go_on_where_they_were(
+    whole: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = shutil.copytree(whole.data, tmp_path / "images")
+    for path in sorted((images / "red").iterdir())[3:]:
+        path.unlink()
+    monkeypatch.setattr("training.recipe.loss.LEARNED", 0.0)
+    config = replace(whole, data=images, run="unequal", runs=tmp_path, balance="sample", shares="70/30")
+    train(config)
+    killed = replace(config, run="unequal-killed")
+    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
+    with monkeypatch.context() as patch:
+        stop_at(6, patch)
+        with pytest.raises(Killed):
+            train(killed)
+    assert checkpoint.load(killed.folder / "checkpoints" / "last.pt")["loss"]["right"] > 0
+    train(replace(killed, resume=True))
+    assert same(last(killed), last(config))
+
+
 def test_the_state_of_the_optimizer_goes_when_the_run_is_finished(whole: TrainConfig) -> None:
     assert set(checkpoint.load(whole.folder / "checkpoints" / "last.pt")) == {"model", "progress"}
 
