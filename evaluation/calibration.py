@@ -66,18 +66,19 @@ def fit_temperature(answers: Answers) -> float:
     return float(np.exp(minimize_scalar(cost, bounds=(low, high), method="bounded").x))
 
 
-def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float) -> Adjustment:
+def fit_adjustment(answers: Answers, counts: Sequence[int], *, expected: float, evenness: float = 1.0) -> Adjustment:
     """The strength of the logit adjustment at which all classes are answered best (Menon et al. 2021).
 
     `answers` are on images that had no part in training, `counts` the training images of each class. Chosen is the
-    lowest cross-entropy over classes that count alike, together with a temperature, as both change how sure answers
-    are. A few validation images of a class tell little, so the strength is held near `expected`, with a normal prior
+    lowest cross-entropy, together with a temperature, as both change how sure answers are. With `evenness` 1 classes
+    count alike, with 0 images do; between, a class counts as its images to the power of 1 - `evenness`. A few
+    validation images of a class tell little, so the strength is held near `expected`, with a normal prior
     (`PRIOR_WIDTH`): 1, the theoretical value, for a model that learned the classes' shares, less for one that drew
     them equally often.
     """
     prior = np.maximum(np.array(counts, np.float64), 1) / max(1, sum(counts))
     answers, present = _among_present(answers)
-    weights = _class_weights(answers)
+    weights = _class_weights(answers) ** evenness
     observations = float(weights.sum() ** 2 / (weights**2).sum())
 
     def cost(values: np.ndarray) -> float:

@@ -29,6 +29,12 @@ def test_what_margins_favoured_too_much_is_taken_back() -> None:
     assert fit_adjustment(answers(learned, 4000), COUNTS, expected=0.0).tau < -0.7
 
 
+def test_where_images_count_alike_what_was_learned_of_the_shares_is_right() -> None:
+    learned = answers(float(np.log(0.9 / 0.1)), 4000)
+    strengths = [fit_adjustment(learned, COUNTS, expected=0.5, evenness=evenness).tau for evenness in (0.0, 0.5, 1.0)]
+    assert strengths == pytest.approx([0.0, 0.5, 1.0], abs=0.25)
+
+
 def test_validation_outweighs_what_was_expected_and_few_images_do_not() -> None:
     learned = float(np.log(0.9 / 0.1))
     many, few = (fit_adjustment(answers(learned, images), COUNTS, expected=0.0).tau for images in (4000, 24))
