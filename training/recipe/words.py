@@ -18,8 +18,11 @@ def describe(config: TrainConfig, plan: Plan, data: DataSet) -> list[str]:
 
 
 def _length(config: TrainConfig, plan: Plan, images: int) -> str:
-    given = config.steps or config.epochs
-    reason = "as asked" if given else "from random weights" if config.weights == "none" else "from trained weights"
+    reason = "from random weights" if config.weights == "none" else "from trained weights"
+    if config.folds:
+        reason = "the same for each fold"
+    elif config.steps or config.epochs:
+        reason = "as asked"
     batch = "" if config.batch else f", for {images} images"
     return (
         f"{plan.steps} steps of {plan.batch} images{batch} ({counted(plan.epochs, 'epoch')}, {reason}), validated "
@@ -29,7 +32,7 @@ def _length(config: TrainConfig, plan: Plan, images: int) -> str:
 
 def _end(config: TrainConfig, plan: Plan) -> str:
     if config.folds:
-        return f"; about as many in each of {config.folds} folds, whose best epochs say when the last model stops"
+        return f"; the best epochs of the {config.folds} folds say when the last model stops"
     return f"; stops after {plan.patience} validations without a better one" if plan.patience else ""
 
 
