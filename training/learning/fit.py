@@ -185,7 +185,8 @@ def _restore(trainer: Trainer, state: Mapping[str, Any]) -> Progress:
         )
     trainer.model.load_state_dict(state["model"])
     trainer.step.optimizer.load_state_dict(state["optimizer"])
-    trainer.step.criterion.load_state_dict(state["loss"])
+    # Runs that an earlier version began have no state of the loss.
+    trainer.step.criterion.load_state_dict(state.get("loss", trainer.step.criterion.state_dict()))
     if state.get("scaler"):
         trainer.step.scaler.load_state_dict(state["scaler"])
     trainer.step.rate.load_state_dict(state["schedule"])

@@ -23,7 +23,7 @@ def pick_device(asked: str) -> torch.device:
 def native_formats(device: torch.device) -> list[torch.dtype]:
     """The number formats that the device multiplies itself, float32 first; an emulated bf16 is slower than fp32.
 
-    fp16, whose gradients vanish or overflow more easily, is for GPUs without bf16. Every CPU with fp16 has bf16 too.
+    fp16, whose gradients vanish or overflow more easily, is for GPUs without bf16; on CPUs it is not tried.
     """
     if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
