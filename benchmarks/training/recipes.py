@@ -156,7 +156,7 @@ def compare(options: Options) -> None:
                 seconds = _cpu_seconds() - started
                 found.append(Outcome(way=way, seed=seed, answers=answers, training=training, cpu_seconds=seconds))
     _print_figures(found, data, options.folds)
-    for other in chosen.keys() - {"recipe"}:
+    for other in (way for way in chosen if way != "recipe"):
         _print_differences(found, other, options.folds)
 
 

@@ -64,16 +64,21 @@ def stop_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Meter, "step", counted)
 
 
-@pytest.mark.parametrize("step", [9, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 6, 7))])
-def test_a_run_goes_on_between_two_steps_to_the_same_bits(
-    step: int, whole: TrainConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = replace(whole, run=f"killed-{step}")
+def train_until(step: int, config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train with a checkpoint after every step, and be killed in this one."""
     monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
     with monkeypatch.context() as patch:
         stop_at(step, patch)
         with pytest.raises(Killed):
             train(config)
+
+
+@pytest.mark.parametrize("step", [9, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 6, 7))])
+def test_a_run_goes_on_between_two_steps_to_the_same_bits(
+    step: int, whole: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(whole, run=f"killed-{step}")
+    train_until(step, config, monkeypatch)
     saved = checkpoint.load(config.folder / "checkpoints" / "last.pt")["progress"]
     assert saved["epoch"] * 6 + saved["steps"] == step - 1
     train(replace(config, resume=True))
@@ -88,11 +93,7 @@ def test_in_float16_the_scale_of_the_loss_goes_on_too(whole: TrainConfig, monkey
     config = replace(whole, run="half", precision="fp16")
     train(config)
     killed = replace(config, run="half-killed")
-    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
-    with monkeypatch.context() as patch:
-        stop_at(9, patch)
-        with pytest.raises(Killed):
-            train(killed)
+    train_until(9, killed, monkeypatch)
     assert checkpoint.load(killed.folder / "checkpoints" / "last.pt")["scaler"]["scale"] < 2.0**40
     train(replace(killed, resume=True))
     assert same(last(killed), last(config))
@@ -109,11 +110,7 @@ def test_margins_of_rare_classes_go_on_where_they_were(
     config = replace(whole, data=images, run="unequal", runs=tmp_path, balance="sample", shares="70/30")
     train(config)
     killed = replace(config, run="unequal-killed")
-    monkeypatch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
-    with monkeypatch.context() as patch:
-        stop_at(6, patch)
-        with pytest.raises(Killed):
-            train(killed)
+    train_until(6, killed, monkeypatch)
     assert checkpoint.load(killed.folder / "checkpoints" / "last.pt")["loss"]["right"] > 0
     train(replace(killed, resume=True))
     assert same(last(killed), last(config))
@@ -141,11 +138,7 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
 
 def test_another_precision_is_refused_unless_asked_for(whole: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(whole, run="moved", precision="fp32")
-    with monkeypatch.context() as patch:
-        patch.setattr("training.learning.fit.SAVE_EVERY", 0.0)
-        stop_at(3, patch)
-        with pytest.raises(Killed):
-            train(config)
+    train_until(3, config, monkeypatch)
     path = config.folder / "checkpoints" / "last.pt"
     state = checkpoint.load(path)
     older = {
