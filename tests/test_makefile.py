@@ -1,5 +1,6 @@
 """Make's own part: what a shell would do to paths and names on their way, and what a machine may lack."""
 
+import json
 import os
 import re
 import shlex
@@ -19,8 +20,22 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
 
 
-def test_paths_may_hold_spaces_and_quotes(tmp_path: Path) -> None:
-    data = write_images(tmp_path / 'my "photos" of O\'Brien', 4)
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_images(tmp_path / 'my "photos" of O\'Brien', 4)
+
+
+def test_paths_may_hold_spaces_and_quotes(data: Path, tmp_path: Path) -> None:
+    page = tmp_path / 'a "page" of O\'Brien.html'
+    names = tmp_path / "O'Brien's names.json"
+    names.write_text(json.dumps({"blue": "Blau", "grün": "Grün", "red": "Rot"}))
+    result = make("check-data", f"DATA={data}", f"OUT={page}", f"ARGS=--names={shlex.quote(str(names))}")
+    assert result.returncode == 0, result.stderr
+    assert "Rot" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_training_takes_such_paths(data: Path, tmp_path: Path) -> None:
     options = ["ARCH=resnet18", "WEIGHTS=none", "SIZE=32", "EPOCHS=1", "RUN=quoted"]
     result = make("train", f"DATA={data}", *options, f"ARGS=--runs={shlex.quote(str(tmp_path))}/runs")
     assert result.returncode == 0, result.stderr
@@ -87,6 +102,7 @@ def test_an_unsuitable_python_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
+@pytest.mark.slow
 def test_without_a_network_the_installation_fails_in_one_line(tmp_path: Path) -> None:
     lock = tmp_path / "lock.txt"
     lock.write_text(f"a-package-that-nobody-has==1 --hash=sha256:{'0' * 64}\n")

@@ -454,6 +454,7 @@ def test_when_the_wait_would_be_too_long_the_answer_says_when_to_come_again(
     assert int(dict(caught.value.trailing_metadata())["retry-after"]) >= 1
 
 
+@pytest.mark.slow
 def test_on_sigterm_a_call_under_way_is_answered(slow_server: RunningServer, pixels: NDArray[np.uint8]) -> None:
     with grpc.insecure_channel(slow_server.grpc_address) as channel:
         call = long_call(slow_server, channel, pixels)

@@ -50,6 +50,18 @@ def folder(bundle: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def running(folder: Path) -> Iterator[RunningServer]:
     """A server of that folder, which can be administered."""
+    yield from administered(folder)
+
+
+@pytest.fixture(scope="module")
+def unchanged(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Such a server, shared by the tests in which nothing may change."""
+    folder = tmp_path_factory.mktemp("unchanged") / "models"
+    add_version(bundle, folder, "leaf", "one")
+    yield from administered(folder)
+
+
+def administered(folder: Path) -> Iterator[RunningServer]:
     token = folder.parent / "token.txt"
     token.write_text(TOKEN)
     server = RunningServer(folder, *FEW, "--admin-token-file", str(token), "--drain-ms", "0", option="--models")
@@ -146,11 +158,11 @@ def test_without_a_token_nobody_may_change_what_is_served(two: RunningServer) ->
     assert "model_repository" not in httpx.get(f"{two.url}/v2").json()["extensions"]
 
 
-def test_who_has_no_token_is_401(running: RunningServer) -> None:
+def test_who_has_no_token_is_401(unchanged: RunningServer) -> None:
     for headers in ({}, {"X-API-Key": "another-token-of-some-length"}):
-        answer = httpx.post(f"{running.url}/v2/repository/index", headers=headers)
+        answer = httpx.post(f"{unchanged.url}/v2/repository/index", headers=headers)
         assert answer.status_code == 401
-    assert httpx.get(f"{running.url}/models").status_code == 200
+    assert httpx.get(f"{unchanged.url}/models").status_code == 200
 
 
 def test_a_new_version_takes_the_place_of_the_old_one_and_no_request_is_lost(
@@ -264,11 +276,11 @@ def test_a_model_is_unloaded_and_loaded_again(running: RunningServer, red_jpeg: 
     ],
 )
 def test_a_senseless_load_changes_nothing(
-    running: RunningServer, red_jpeg: bytes, parameters: dict[str, Any], status: int
+    unchanged: RunningServer, red_jpeg: bytes, parameters: dict[str, Any], status: int
 ) -> None:
-    answer = administer(running, "models/leaf/load", **parameters)
+    answer = administer(unchanged, "models/leaf/load", **parameters)
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
-    assert version_of(running, red_jpeg) == "one"
+    assert version_of(unchanged, red_jpeg) == "one"
 
 
 def test_a_folder_that_can_not_be_written_keeps_what_is_served(bundle: Path, tmp_path: Path) -> None:

@@ -58,7 +58,10 @@ def test_bad_options_exit_2(bundle: Path) -> None:
     assert (result.returncode, result.stderr) == (2, "error: port is 99999; expected 0 to 65535\n")
 
 
-@pytest.mark.parametrize(("number", "ending"), [(signal.SIGTERM, (0, "")), (signal.SIGINT, (130, "stopped.\n"))])
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [pytest.param(signal.SIGTERM, (0, ""), marks=pytest.mark.slow), (signal.SIGINT, (130, "stopped.\n"))],
+)
 def test_a_signal_ends_the_server(
     bundle: Path, red_jpeg: bytes, number: signal.Signals, ending: tuple[int, str]
 ) -> None:

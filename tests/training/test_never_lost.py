@@ -136,6 +136,7 @@ def test_a_second_ctrl_c_does_not_wait() -> None:
         assert stop.asked == signal.SIGINT
 
 
+@pytest.mark.slow
 def test_another_precision_is_refused_unless_asked_for(whole: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(whole, run="moved", precision="fp32")
     train_until(3, config, monkeypatch)
@@ -151,6 +152,7 @@ def test_another_precision_is_refused_unless_asked_for(whole: TrainConfig, monke
     assert (config.folder / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_a_picture_that_turns_bad_in_the_middle_is_one_line_and_the_run_goes_on(
     whole: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def test_other_weights_are_another_run(
         train(replace(started, resume=True))
 
 
+@pytest.mark.slow
 def test_names_of_files_change_nothing(config: TrainConfig) -> None:
     train(config)
     for number, path in enumerate(sorted(config.data.rglob("*.JPG"), reverse=True)):

@@ -323,6 +323,7 @@ runpy.run_module("training", run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_keeps_the_last_good_checkpoint(config: TrainConfig) -> None:
     """`best` (45 MB) fits, `last` (134 MB with the optimizer's state) does not."""
     result = run_python(FULL_DISK.format(arguments=arguments(config)[1:]))
