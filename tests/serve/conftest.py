@@ -1,5 +1,6 @@
 """What the tests of the Open Inference Protocol ask and expect, over REST and gRPC alike."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,15 @@ from contract import Manifest, preprocess
 from contract.graph import Outputs
 from runtime import load_model
 from tests.pictures import TINTS, draw, encode
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Only this machine is asked: httpx need not read the certificates of a hundred authorities for each request."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("authorities")))
+        yield
 
 
 @pytest.fixture(scope="module")
