@@ -5,7 +5,7 @@ from pathlib import Path
 
 from contract import UsageError
 from runtime.providers import ProviderName
-from serve.repository import Repository
+from serve.models.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True)

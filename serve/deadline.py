@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from contract.request_error import RequestError
-from serve.batcher import late
+from serve.scheduling.batcher import late
 
 HEADER = "X-Request-Timeout-Ms"
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from contract import ImageError
 from contract.request_error import RequestError, error_body
-from serve.metrics import ServerMetrics
+from serve.observability.metrics import ServerMetrics
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 

@@ -20,21 +20,21 @@ from PIL.Image import DecompressionBombWarning
 
 from contract import UserError
 from contract.errors import StartError
-from serve.access import Witness
-from serve.access_log import AccessLog
-from serve.app import create_app
+from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.connection import GuardedProtocol
-from serve.intake import Intake
-from serve.keys import Keys
-from serve.life import Life
-from serve.loader import Loader
-from serve.memory import give_back_large_blocks
-from serve.models import Models
-from serve.tracing import start_tracing
+from serve.dataplane import Intake
+from serve.health import Life
+from serve.models.loader import Loader
+from serve.models.registry import Models
+from serve.network.connection import GuardedProtocol
+from serve.network.memory import give_back_large_blocks
+from serve.observability.access_log import AccessLog
+from serve.observability.record import Witness
+from serve.observability.tracing import start_tracing
+from serve.rest.app import create_app
 
 if TYPE_CHECKING:
-    from serve.grpc_server import GrpcServer
+    from serve.grpc.server import GrpcServer
 
 SHUTDOWN_S = 20
 # Left alone, Linux holds megabytes of answers for each client who does not read; of this it makes twice as much.
@@ -82,7 +82,7 @@ def configure(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
         settings = uvicorn.Config(
             app,
             http=GuardedProtocol,
-            loop="serve.event_loop:GuardedLoop",
+            loop="serve.network.event_loop:GuardedLoop",
             ws="none",
             log_level="error",
             timeout_graceful_shutdown=SHUTDOWN_S,
@@ -185,7 +185,7 @@ def create_grpc(intake: Intake, keys: Keys, witnesses: Sequence[Witness], reserv
     """The server for gRPC, whose packages are loaded only here."""
     # Its C core would write of every handshake that fails, which any scanner can cause; read when it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from serve.grpc_server import GrpcServer
+    from serve.grpc.server import GrpcServer
 
     host, port = reserved.getsockname()[:2]
     return GrpcServer(intake, keys, witnesses, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

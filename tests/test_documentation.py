@@ -25,15 +25,15 @@ from evaluation.predict.config import PredictConfig
 from export.archive import ArchiveConfig
 from export.config import ExportConfig
 from handlers.launcher.config import Start
-from serve.app import create_app
+from serve.auth import Keys
 from serve.config import ServeConfig
+from serve.dataplane import Intake
 from serve.errors import HTTP_CODES
-from serve.intake import Intake
-from serve.keys import Keys
-from serve.life import Life
-from serve.loader import Loader
-from serve.metrics import ServerMetrics
-from serve.models import Models
+from serve.health import Life
+from serve.models.loader import Loader
+from serve.models.registry import Models
+from serve.observability.metrics import ServerMetrics
+from serve.rest.app import create_app
 from tests.commands import REPOSITORY
 from tests.markdown import FENCE, SPAN, commands, fences, prose, read, rows, section, spans
 from tests.test_makefile import make

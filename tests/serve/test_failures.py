@@ -20,15 +20,15 @@ from starlette.types import Message, Scope
 from contract.graph import Outputs
 from runtime import Session, load_model
 from runtime.tuning import Tuning
-from serve.app import create_app
+from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.intake import Intake
-from serve.keys import Keys
-from serve.life import Life
-from serve.loader import Loader
-from serve.models import Models
-from serve.repository import Found
-from serve.service import Service
+from serve.dataplane import Intake
+from serve.health import Life
+from serve.models.loader import Loader
+from serve.models.registry import Models
+from serve.models.repository import Found
+from serve.models.served_model import Service
+from serve.rest.app import create_app
 from tests.commands import RunningServer
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serve.config import ServeConfig
-from serve.life import Life
-from serve.loader import Loader
-from serve.models import Models
+from serve.health import Life
+from serve.models.loader import Loader
+from serve.models.registry import Models
 
 
 def add_version(

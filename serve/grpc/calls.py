@@ -1,0 +1,206 @@
+"""What happens around every gRPC call: its key is checked, it is timed, counted and told of, its errors get a status.
+
+As `serve/rest/` has it for HTTP.
+"""
+
+import asyncio
+import math
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from contract import ImageError
+from contract.request_error import RequestError
+from serve.auth import Keys
+from serve.budget import Account
+from serve.dataplane import Intake
+from serve.observability.record import REQUEST_ID, Access, Witness, choose_id
+from serve.observability.timing import Timing
+from serve.scheduling.batcher import late
+from serve.v2.codec import bad
+
+SERVICE = "/inference.GRPCInferenceService/"
+# The calls that are answered, each with the path that asks the same over REST and so wants the same key.
+PATHS = {
+    "ServerLive": "/v2/health/live",
+    "ServerReady": "/v2/health/ready",
+    "ServerMetadata": "/v2",
+    **dict.fromkeys(("ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer"), "/v2/models/"),
+}
+REPOSITORY = dict.fromkeys(("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"), "/v2/repository/")
+# What is not here is INVALID_ARGUMENT.
+STATUS = {
+    401: grpc.StatusCode.UNAUTHENTICATED,
+    404: grpc.StatusCode.NOT_FOUND,
+    408: grpc.StatusCode.DEADLINE_EXCEEDED,
+    413: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    499: grpc.StatusCode.CANCELLED,
+    500: grpc.StatusCode.INTERNAL,
+    504: grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+MESSAGE_S = 60.0
+"""How long a message may take to come."""
+LAST_S = 2.0
+"""How long, once the server ends, it still waits for a message that is on its way."""
+
+
+class Call:
+    """A call that is being answered: what its request is to a route over HTTP."""
+
+    def __init__(self, method: str, headers: Mapping[str, str], context: Any) -> None:
+        self.method, self.headers, self.timing = method, headers, Timing()
+        self.request_id = choose_id(headers)
+        self._context = context
+
+    @property
+    def remaining_s(self) -> float:
+        """How much longer its client waits."""
+        given: float | None = self._context.time_remaining()
+        return math.inf if given is None else given
+
+    def deadline(self, limit_ms: int) -> float:
+        """The moment of `time.perf_counter` until which to answer: a client may only shorten the limit."""
+        return time.perf_counter() + min(limit_ms / 1000, self.remaining_s)
+
+    async def receive(self) -> Any:
+        """The bytes of its message, or `grpc.aio.EOF`."""
+        return await self._context.read()
+
+    async def fail(self, failure: RequestError) -> None:
+        """Answer with an error."""
+        headers = {name.lower(): value for name, value in (failure.headers or {}).items()}
+        status = status_of(failure)
+        await self._context.abort(status, failure.message, (*self._metadata, *headers.items()))
+
+    def end(self) -> None:
+        """Its answer follows."""
+        self._context.set_trailing_metadata(self._metadata)
+
+    def access(self, failure: RequestError | None) -> Access:
+        """What became of it."""
+        return Access(
+            request_id=self.request_id,
+            client=address_of(self._context.peer()),
+            method="gRPC",
+            route=self.method,
+            status=status_of(failure).name,
+            timing=self.timing,
+            headers=self.headers,
+        )
+
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("server-timing", self.timing.header), (REQUEST_ID, self.request_id))
+
+
+class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
+    """Lets through what is answered here; anything else that the protocol's messages know is UNIMPLEMENTED."""
+
+    def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) -> None:
+        self._keys, self._metrics, self._witnesses = keys, intake.models.loader.metrics, witnesses
+        self._bodies, self._config = intake.bodies, intake.config
+        self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
+        self._reading: set[asyncio.Timeout] = set()
+
+    def hurry(self) -> None:
+        """The server ends: who is silent must not hold it up."""
+        for patience in self._reading:
+            patience.reschedule(asyncio.get_running_loop().time() + LAST_S)
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
+        """How to answer this call; None where it is not."""
+        if details.method not in self._paths:
+            return None
+        handler = await continuation(details)
+        headers = {name: value for name, value in details.invocation_metadata if isinstance(value, str)}
+        lacking = self._keys.refusal(self._paths[details.method], headers)
+
+        async def work(call: Call) -> Any:
+            if lacking is not None:
+                raise RequestError(401, "unauthorized", lacking)
+            with self._bodies.account() as account:
+                message = await self._read(call, account, handler.request_deserializer)
+                return await handler.unary_unary(message, call)
+
+        async def answer(_: object, context: Any) -> Any:
+            return await self._answer(Call(details.method, headers, context), work)
+
+        # As a stream of one message: grpc would receive a lone one before it asks us, however long that takes, and
+        # answer for one that it can't parse with the name of a class.
+        return grpc.stream_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
+
+    async def _read(self, call: Call, account: Account, parse: Callable[[bytes], Any]) -> Any:
+        """The call's message. Raises `RequestError`."""
+        # grpc tells how long a message is only once all of it is here.
+        await account.reserve(self._config.max_body_bytes, self._config.max_wait_ms / 1000)
+        try:
+            async with asyncio.timeout(MESSAGE_S) as patience:
+                self._reading.add(patience)
+                data = await call.receive()
+            if data is not grpc.aio.EOF:
+                account.keep(len(data))
+                return parse(data)
+        except TimeoutError:
+            raise RequestError(
+                408, "too_slow", "the message did not arrive within the time limit; send it again"
+            ) from None
+        except DecodeError as error:
+            raise bad("the message is malformed; expected a protobuf message of this method") from error
+        finally:
+            self._reading.discard(patience)
+        # Of the larger one grpc has told the client itself.
+        raise RequestError(
+            413,
+            "request_too_large",
+            "the message is missing or too large; send one message, with fewer or smaller images",
+        )
+
+    async def _answer(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
+        failure = None
+        try:
+            response = await work(call)
+            call.end()
+        except asyncio.CancelledError:
+            # grpc's clock, which ends the call at its client's deadline, may be a little ahead.
+            failure = late() if call.remaining_s < 0.01 else RequestError(499, "client_closed_request", "")
+            raise
+        except Exception as error:
+            failure = explain(error)
+            await call.fail(failure)
+        finally:
+            self._record(call, failure)
+        return response
+
+    def _record(self, call: Call, failure: RequestError | None) -> None:
+        access, timing = call.access(failure), call.timing
+        if failure:
+            self._metrics.errors.labels(*timing.model, failure.code).inc()
+        self._metrics.on_request(call.method, access.status, timing.model, timing.total_s)
+        for witness in self._witnesses:
+            witness.write(access)
+
+
+def address_of(peer: str) -> str:
+    """The client's address, of what grpc calls it: ipv4:127.0.0.1:50000 or ipv6:%5B::1%5D:50000."""
+    return unquote(peer).partition(":")[2].rpartition(":")[0].strip("[]")
+
+
+def status_of(failure: RequestError | None) -> Any:
+    """The gRPC status."""
+    return STATUS.get(failure.status, grpc.StatusCode.INVALID_ARGUMENT) if failure else grpc.StatusCode.OK
+
+
+def explain(error: Exception) -> RequestError:
+    """What an exception is to who called: no paths, stacks or class names."""
+    if isinstance(error, RequestError):
+        return error
+    if isinstance(error, ImageError):
+        return RequestError.from_image_error(error)
+    traceback.print_exception(error)
+    return RequestError(500, "internal_error", "the server failed on this call; the server's log has the reason")

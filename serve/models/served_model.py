@@ -1,0 +1,195 @@
+"""The way of a picture: bytes -> decoder -> batcher -> runner -> answer."""
+
+import asyncio
+import io
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from contract import ImageError, Prediction, decode_image, upright_size
+from contract.graph import Outputs
+from runtime import Model
+from runtime.annotate import JPEG_QUALITY, annotate
+from runtime.tuning import Tuning
+from serve.observability.metrics import ModelId, ServerMetrics
+from serve.observability.statistics import Statistics
+from serve.observability.timing import Timing
+from serve.scheduling.admission import Admission
+from serve.scheduling.batch_times import BatchTimes
+from serve.scheduling.batcher import Batcher, Pixels
+from serve.scheduling.decoder import DecodePool, Decoder
+from serve.scheduling.executor import Lanes
+from serve.v2.codec import Query
+
+EDGES = ("left", "top", "right", "bottom")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageAnswer:
+    """The answer for one image."""
+
+    model: str
+    version: str
+    predictions: list[Prediction]
+    activation_map: list[list[float]] | None = None
+    """Where the model looked, if requested: how much each position supports the best class, row by row."""
+    view: dict[str, float] | None = None
+    """The part of the image that it covers: left, top, right, bottom, as shares of the upright width and height."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What all models share: threads that decode, lanes that compute, and the counters."""
+
+    decoding: DecodePool
+    lanes: Lanes
+    metrics: ServerMetrics
+
+
+class Mirror(Protocol):
+    """Is shown what was answered."""
+
+    def files(self, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError]) -> None:
+        """Picture files and their results."""
+
+    def pixels(self, images: Sequence[Pixels], results: Sequence[Outputs]) -> None:
+        """Pixels and their outputs."""
+
+
+class Service:
+    """Answers for pictures with one model."""
+
+    def __init__(self, model: Model, tuning: Tuning, machine: Machine, max_wait_s: float) -> None:
+        self.model, self.tuning = model, tuning
+        self.id = ModelId(model.manifest.name, model.manifest.version)
+        self.metrics, self.statistics = machine.metrics, Statistics()
+        self.decoder = Decoder(model.manifest.image, machine.decoding, self._on_picture)
+        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), machine.lanes, self._on_batch)
+        self.admission = Admission(self.decoder, self.batcher, max_wait_s)
+        self.mirror: Mirror | None = None
+        self._users, self._idle = 0, asyncio.Event()
+        self._idle.set()
+
+    def keep(self) -> None:
+        """One more uses it: it answers until it is released."""
+        self._users += 1
+        self._idle.clear()
+
+    def release(self) -> None:
+        """One less."""
+        self._users -= 1
+        if not self._users:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Wait until nobody uses it."""
+        await self._idle.wait()
+
+    def _on_picture(self, decode_s: float) -> None:
+        self.metrics.stages.labels(*self.id, "decode").observe(decode_s)
+        self.statistics.compute_input.add(decode_s)
+
+    def _on_batch(self, waits_s: Sequence[float], inference_s: float) -> None:
+        self.metrics.on_batch(self.id, waits_s, inference_s)
+        self.statistics.on_batch(waits_s, inference_s)
+
+    async def run_files(self, pictures: Sequence[bytes], deadline: float, timing: Timing) -> list[Outputs | ImageError]:
+        """For each image file its outputs (N = 1), or what is wrong with it: a bad one fails alone.
+
+        `timing` takes the stages. Raises `RequestError` 429 when the wait would be too long, and 504 when an answer
+        can't be there by `deadline`, a moment of `time.perf_counter`.
+        """
+        with self._counted(timing):
+            self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
+            started = time.perf_counter()
+            decoded = await self.decoder.decode(pictures)
+            timing.decode_s = time.perf_counter() - started
+            good_ones = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
+            outputs = iter(await self._run(good_ones, deadline, timing))
+            results = [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
+        if self.mirror:
+            self.mirror.files(pictures, results)
+        return results
+
+    async def run_pixels(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
+        """For each image, uint8 [H, W, 3] as `contract.preprocess` gives it, its outputs.
+
+        Raises as `run_files` does.
+        """
+        with self._counted(timing):
+            self.admission.check(deadline, len(images))
+            results = await self._run(images, deadline, timing)
+        if self.mirror:
+            self.mirror.pixels(images, results)
+        return results
+
+    async def infer(self, query: Query, deadline: float, timing: Timing) -> list[Outputs]:
+        """The outputs of each picture of a V2 request. Raises as `run_files`, and the `ImageError` of a bad file."""
+        if query.pixels:
+            return await self.run_pixels(query.pixels, deadline, timing)
+        results = await self.run_files(query.files, deadline, timing)
+        return [good(result, place, len(results)) for place, result in enumerate(results, 1)]
+
+    async def _run(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
+        waiting = self.batcher.submit(images, deadline)
+        try:
+            answered = await asyncio.gather(*waiting)
+        finally:
+            for image in waiting:  # after a failure nobody waits for the rest
+                image.cancel()
+        timing.note(answered)
+        return [entry.outputs for entry in answered]
+
+    @contextmanager
+    def _counted(self, timing: Timing) -> Iterator[None]:
+        """Note how it went, for the statistics; that its caller has left is a failure."""
+        counted = self.statistics.fail
+        try:
+            yield
+            counted = self.statistics.success
+        finally:
+            counted.add(timing.total_s)
+
+    def name(self, outputs: Outputs, k: int) -> ImageAnswer:
+        """The `k` best classes of one picture's outputs."""
+        predictions = self.model.predictions(outputs.probabilities[0], k)
+        return ImageAnswer(model=self.id.model, version=self.id.version, predictions=predictions)
+
+    def best(self, outputs: Outputs) -> str:
+        """The best class's label, of one picture's outputs."""
+        return self.model.manifest.classes[int(outputs.probabilities[0].argmax())].label
+
+    def probability(self, outputs: Outputs, label: str) -> float:
+        """The probability of a class in one picture's outputs; 0 for one that this model does not know."""
+        labels = [entry.label for entry in self.model.manifest.classes]
+        return float(outputs.probabilities[0, labels.index(label)]) if label in labels else 0.0
+
+    def explain(self, data: bytes, outputs: Outputs, k: int) -> ImageAnswer:
+        """The same, and where in the picture `data` the model looked."""
+        answer = self.name(outputs, k)
+        rows = outputs.activation_map[0, answer.predictions[0].index].tolist()
+        view = self.model.manifest.image.view_shares(*upright_size(data))
+        return replace(answer, activation_map=rows, view=dict(zip(EDGES, view, strict=True)))
+
+    def draw(self, data: bytes, outputs: Outputs, k: int) -> bytes:
+        """The picture `data` with its answer drawn over and under it, as a JPEG file."""
+        predictions = self.name(outputs, k).predictions
+        activation = outputs.activation_map[0, predictions[0].index]
+        file = io.BytesIO()
+        picture = annotate(
+            decode_image(data, depth=self.model.manifest.image.depth),
+            predictions,
+            activation,
+            self.model.manifest.image,
+        )
+        picture.save(file, "JPEG", quality=JPEG_QUALITY)
+        return file.getvalue()
+
+
+def good(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
+    """Where a request has one error as a whole, it says which picture it means."""
+    if isinstance(result, ImageError):
+        raise ImageError(result.code, f"image {place} of {count}: {result}" if count > 1 else str(result))
+    return result

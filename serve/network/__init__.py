@@ -1,0 +1,1 @@
+"""Sockets and bytes: connections that keep up, the event loop, large blocks of memory."""

@@ -1,0 +1,79 @@
+"""Requests and what became of them in, lines of JSON on stdout out; who stops reading them never stops the server."""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+from datetime import UTC, datetime
+from logging.handlers import QueueHandler, QueueListener
+
+from serve.observability.record import Access
+
+LINES = 10_000
+CLOSE_S = 1.0
+
+
+class _DroppingHandler(QueueHandler):
+    """Drops lines while nobody reads them."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(queue.Full):
+            self.queue.put_nowait(record)
+
+
+class _Listener(QueueListener):
+    """Ends even when the queue is full."""
+
+    def __init__(self, lines: "queue.Queue[logging.LogRecord | None]", handler: logging.Handler) -> None:
+        super().__init__(lines, handler)
+        self._lines = lines
+
+    def enqueue_sentinel(self) -> None:
+        self._lines.put(None)
+
+
+class _Stdout(logging.Handler):
+    """Writes past sys.stdout, whose lock Python wants at its end, when a write may still wait for a reader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._descriptor = sys.stdout.fileno()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):  # the reader has gone, or the disk is full: the next line is tried again
+            os.write(self._descriptor, f"{record.getMessage()}\n".encode())
+
+
+class AccessLog:
+    """Writes in a thread of its own."""
+
+    def __init__(self) -> None:
+        lines: queue.Queue[logging.LogRecord | None] = queue.Queue(LINES)
+        self._logger = logging.Logger("access")
+        self._logger.addHandler(_DroppingHandler(lines))
+        self._listener = _Listener(lines, _Stdout())
+        self._listener.start()
+
+    def write(self, access: Access) -> None:
+        """One line."""
+        stages = {f"{name}_ms": round(1000 * seconds, 2) for name, seconds in access.timing.stages.items()}
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "request_id": access.request_id,
+            "client": access.client,
+            "method": access.method or "other",
+            "route": access.route or "unmatched",
+            "status": access.status,
+            **access.timing.model._asdict(),
+            **stages,
+        }
+        self._logger.info(json.dumps(line))
+
+    def close(self) -> None:
+        """Write what is left, unless nobody reads it."""
+        closing = threading.Thread(target=self._listener.stop, daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)

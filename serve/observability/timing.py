@@ -1,0 +1,72 @@
+"""Where a request's time went: seconds by stage in; the header Server-Timing (W3C), and what was when, out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from serve.observability.metrics import ModelId
+from serve.scheduling.batcher import Answered
+
+
+class Stage(NamedTuple):
+    """A part of a request's way; its start and end are moments of `time.perf_counter`."""
+
+    name: str
+    start: float
+    end: float
+    batch: int | None = None
+
+
+@dataclass
+class Timing:
+    """One request's stages, named as in the histograms of `/metrics`; of several pictures the slowest counts."""
+
+    started: float = field(default_factory=time.perf_counter)
+    model: ModelId = field(default_factory=ModelId)
+    decode_s: float | None = None
+    queue_s: float | None = None
+    inference_s: float | None = None
+    batch: int | None = None
+    way: list[Stage] = field(default_factory=list)
+    """The stages one after another. Of several pictures it is the way of the one answered last, for which the request
+    waited; the slowest of each stage may be different pictures, which were under way at once."""
+
+    @property
+    def total_s(self) -> float:
+        """How long ago the request came."""
+        return time.perf_counter() - self.started
+
+    def note(self, answered: Sequence[Answered]) -> None:
+        """Take the stages of a request's pictures; of those that could not be read there is only the decoding."""
+        self._note_way(answered)
+        if answered:
+            self.queue_s = max(entry.queue_s for entry in answered)
+            self.inference_s = max(entry.inference_s for entry in answered)
+            self.batch = max(entry.batch for entry in answered)
+
+    def _note_way(self, answered: Sequence[Answered]) -> None:
+        """Backwards from now: each stage ended when the next one began."""
+        end = time.perf_counter()
+        if answered:
+            last = max(answered, key=lambda entry: entry.queue_s + entry.inference_s)
+            begun = end - last.inference_s
+            queued = begun - last.queue_s
+            self.way = [Stage("queue", queued, begun), Stage("inference", begun, end, last.batch)]
+            end = queued
+        if self.decode_s is not None:
+            self.way.insert(0, Stage("decode", end - self.decode_s, end))
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds by stage, of those that the request has been through."""
+        known = {"decode": self.decode_s, "queue": self.queue_s, "inference": self.inference_s, "total": self.total_s}
+        return {name: seconds for name, seconds in known.items() if seconds is not None}
+
+    @property
+    def header(self) -> str:
+        """The header's value: durations in ms, and how many images were answered together."""
+        parts = [f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items()]
+        if self.batch is not None:
+            parts.append(f'batch;desc="{self.batch}"')
+        return ", ".join(parts)

@@ -1,0 +1,62 @@
+"""What happens around every HTTP request: it gets an id, is timed and counted, and told of to whoever keeps records."""
+
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.health import Life
+from serve.observability.metrics import ServerMetrics
+from serve.observability.record import METHODS, REQUEST_ID, Access, Witness, choose_id
+from serve.observability.timing import Timing
+
+
+class Observe:
+    """Counts answers by route and status; a request that ends in an exception counts as 500.
+
+    Every answer has `Server-Timing` and its request's id; while the server is leaving, it also asks its client to
+    connect anew, which finds another server.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics, life: Life, witnesses: Sequence[Witness] = ()) -> None:
+        self.app, self.metrics, self.life, self.witnesses = app, metrics, life, witnesses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, given = 500, Headers(scope=scope)
+        scope["request_id"] = request_id = choose_id(given)
+        scope["timing"] = timing = Timing()
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
+                # Who waits for "100 Continue" may not send its body any more, and something else in its place.
+                if self.life.leaving or (status >= 400 and "expect" in given):
+                    headers["Connection"] = "close"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observe)
+        finally:
+            route = getattr(scope.get("route"), "path", None)
+            self.metrics.on_request(route or "unmatched", status, timing.model, timing.total_s)
+            self._tell(scope, route, status, given)
+
+    def _tell(self, scope: Scope, route: str | None, status: int, headers: Headers) -> None:
+        access = Access(
+            request_id=scope["request_id"],
+            client=(scope.get("client") or ("",))[0],
+            method=scope["method"] if scope["method"] in METHODS else "",
+            route=route,
+            status=status,
+            timing=scope["timing"],
+            headers=headers,
+        )
+        for witness in self.witnesses:
+            witness.write(access)

@@ -1,0 +1,1 @@
+"""The document of every route, and the page that shows it."""

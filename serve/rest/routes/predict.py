@@ -1,0 +1,97 @@
+"""`POST /predict`: one picture or many, the best classes with their names; `POST /annotate`: the same as a picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
+
+from contract import ImageError
+from contract.graph import Outputs
+from contract.request_error import ErrorBody, RequestError
+from serve.dataplane import Intake
+from serve.models.served_model import ImageAnswer, Service, good
+from serve.rest.early import early_route
+from serve.rest.openapi.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
+
+TopK = Annotated[int, Query(ge=1, le=1000, description="Number of classes in the answer")]
+# A parameter that isn't there is None; that it could be null is nothing that a URL could say.
+Name = str | SkipJsonSchema[None]
+ModelName = Annotated[Name, Query(description="The model; required if several models are being served")]
+VersionName = Annotated[Name, Query(description="A version, or a label: stable (the default) or canary")]
+DRAWN: Responses = {
+    200: {"content": {"image/jpeg": {"schema": BINARY}}, "description": "The annotated image, a JPEG file"}
+}
+BEST = {"index": 2, "label": "rust", "display_name": "Common rust", "probability": 0.97}
+NAMED = answer(
+    "The best classes for one image; a list of results for several images",
+    {"model": "leaf", "version": "2026-11-25", "predictions": [BEST]},
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchAnswer:
+    """The answer for several images: one result for each image, in the same order."""
+
+    model: str
+    version: str
+    results: list[ImageAnswer | ErrorBody]
+
+
+def routes(intake: Intake) -> APIRouter:
+    """The routes."""
+    router = APIRouter(tags=["Pictures"], route_class=early_route(intake), responses=refusals(REFUSALS))
+
+    @router.post(
+        "/predict", openapi_extra=pictures(intake.config.max_files), responses=NAMED, response_model_exclude_none=True
+    )
+    async def predict(
+        request: Request,
+        top_k: TopK = intake.config.top_k,
+        activation_map: bool = False,
+        model: ModelName = None,
+        version: VersionName = None,
+    ) -> ImageAnswer | BatchAnswer:
+        """Classify one image (raw bytes, or a form with one `file`) or several images (a form with several files).
+
+        With `activation_map`, each answer includes where in the image the model looked.
+        """
+        with intake.visit(request, model, version) as visit:
+            pictures = await visit.read()
+            results = await visit.run(pictures)
+            if len(results) == 1:
+                good(results[0])
+            name_all = partial(_name_all, visit.service, pictures, results, top_k, activation_map)
+            # To explain, a picture's header is read again, which may mean decoding it.
+            answers = await visit.work(name_all) if activation_map else name_all()
+            if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
+                return answers[0]
+            return BatchAnswer(model=visit.service.id.model, version=visit.service.id.version, results=answers)
+
+    @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
+    async def annotate(
+        request: Request,
+        top_k: TopK = intake.config.top_k,
+        model: ModelName = None,
+        version: VersionName = None,
+    ) -> Response:
+        """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
+        with intake.visit(request, model, version) as visit:
+            data, outputs = await visit.run_one()
+            drawn = await visit.work(lambda: visit.service.draw(data, outputs, top_k))
+            return Response(drawn, media_type="image/jpeg")
+
+    return router
+
+
+def _name_all(
+    service: Service, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
+) -> list[ImageAnswer | ErrorBody]:
+    def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
+        if isinstance(result, ImageError):
+            return RequestError.from_image_error(result).body
+        return service.explain(data, result, k) if explain else service.name(result, k)
+
+    return [name(data, result) for data, result in zip(pictures, results, strict=True)]

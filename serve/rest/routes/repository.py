@@ -1,0 +1,78 @@
+"""Triton's model repository extension: which versions there are, and which of them answer. For who has the admin token.
+
+Protocol: Triton's extension_model_repository.md; the parameters of `load` that say more than Triton's are ours.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from serve.control_plane import (
+    IndexEntry,
+    IndexRequest,
+    LoadParameters,
+    LoadRequest,
+    UnloadParameters,
+    UnloadRequest,
+    list_versions,
+    load_version,
+    unload_version,
+)
+from serve.models.registry import Models
+from serve.rest.openapi.documents import MISSING, V2, Refusal, answer, refusals
+
+FOLDER = "/v2/repository"
+REFUSED = {
+    400: Refusal(
+        "The change is not possible, and nothing was changed; the message says why",
+        "not_loaded",
+        "leaf has no version 3 to use as stable; available versions: 1, 2",
+    ),
+    422: Refusal(
+        "A parameter is unknown or out of range",
+        "invalid_parameter",
+        "mirror: Input should be less than or equal to 1",
+    ),
+}
+ERRORS = refusals(REFUSED, V2)
+INDEX = answer(
+    "All versions in the folder",
+    [{"name": "leaf", "version": "1", "state": "READY", "reason": "", "labels": ["stable"]}],
+)
+CHANGED = INDEX | refusals(MISSING, V2)
+Index = Annotated[IndexRequest | None, Body(examples=[{"ready": True}])]
+Load = Annotated[LoadRequest | None, Body(examples=[{"parameters": {"label": "canary", "mirror": 0.1}}])]
+Unload = Annotated[UnloadRequest | None, Body(examples=[{"parameters": {"label": "canary"}}])]
+
+
+def routes(models: Models) -> APIRouter:
+    """The routes."""
+    router = APIRouter(
+        tags=["Model repository"],
+        prefix=FOLDER,
+        responses=ERRORS,
+        # Triton's own client names no type for its JSON. What that check is to prevent, the admin token does.
+        strict_content_type=False,
+    )
+
+    @router.post("/index", responses=INDEX)
+    async def index(request: Index = None) -> list[IndexEntry]:
+        """List all versions in the models folder, and whether they are loaded."""
+        return await list_versions(models, only_ready=request is not None and request.ready)
+
+    @router.post("/models/{model}/load", responses=CHANGED)
+    async def load(model: str, request: Load = None) -> list[IndexEntry]:
+        """Read the folder again; load, verify and warm up a version; then replace the previous version with it.
+
+        No request is lost. If the version fails its checks, nothing is changed.
+        """
+        await load_version(models, model, request.parameters if request else LoadParameters())
+        return [entry for entry in await list_versions(models) if entry.name == model]
+
+    @router.post("/models/{model}/unload", responses=CHANGED)
+    async def unload(model: str, request: Unload = None) -> list[IndexEntry]:
+        """Unload a model, or only its canary. Requests that it already has are still answered."""
+        await unload_version(models, model, request.parameters if request else UnloadParameters())
+        return [entry for entry in await list_versions(models) if entry.name == model]
+
+    return router

@@ -1,0 +1,102 @@
+"""The Open Inference Protocol V2 over REST, with the extensions that Triton's clients know."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from contract.graph import Outputs
+from serve.dataplane import Intake
+from serve.health import Life
+from serve.models.registry import Models
+from serve.rest.early import early_route
+from serve.rest.openapi import v2 as documents
+from serve.rest.upload import read_body
+from serve.v2.codec import HEADER, read_query, write_reply
+from serve.v2.metadata import configure, count, describe, describe_server
+from serve.v2.responses import (
+    ModelConfiguration,
+    ModelMetadata,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    Statistics,
+)
+
+MODEL = "/v2/models/{model}"
+VERSIONED = "/v2/models/{model}/versions/{version}"
+
+
+def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
+    """The routes; `repository` says whether there are those of the repository too."""
+    router = APIRouter(tags=["Open Inference Protocol V2"], route_class=early_route(intake))
+    _add_server(router, intake.models, life, repository=repository)
+    _add_model(router, intake.models, life)
+
+    async def infer(request: Request, model: str, version: str | None = None) -> Response:
+        """Classify pixels (UINT8 [N, size, size, 3]) or image files (BYTES [N]); outputs are JSON or binary."""
+        with intake.visit(request, model, version) as visit:
+            body = await read_body(request, intake.config)
+            manifest = visit.service.model.manifest
+            length, most = request.headers.get(HEADER), intake.config.max_files
+            query = await visit.work(lambda: read_query(body, length, manifest.image.size, most))
+            outputs = Outputs.join(await visit.infer(query))
+            labels = [entry.label for entry in manifest.classes]
+            reply = await visit.work(lambda: write_reply(query, outputs, labels, *visit.service.id))
+            return Response(reply.body, headers=reply.headers)
+
+    responses = documents.ERRORS | documents.REPLY
+    for path in (MODEL, VERSIONED):
+        router.post(f"{path}/infer", openapi_extra=documents.BODY, responses=responses, response_class=Response)(infer)
+    return router
+
+
+def _add_server(router: APIRouter, models: Models, life: Life, *, repository: bool) -> None:
+    @router.get("/v2", response_model=ServerMetadata, responses=documents.SERVER)
+    async def server() -> dict[str, Any]:
+        """The server's name, version and protocol extensions."""
+        return describe_server(repository=repository)
+
+    @router.get("/v2/health/live", responses=documents.LIVE)
+    async def live() -> ServerLive:
+        """Liveness check: the server's event loop is running."""
+        return ServerLive(live=True)
+
+    @router.get("/v2/health/ready", response_model=ServerReady, responses=documents.READY)
+    async def ready() -> JSONResponse:
+        """Readiness check: the server accepts new requests."""
+        return JSONResponse({"live": True, "ready": life.ready}, 200 if life.ready else 503)
+
+    @router.get("/v2/models/stats", response_model=Statistics, responses=documents.COUNTED)
+    async def all_statistics() -> dict[str, Any]:
+        """Request counts and durations (in nanoseconds) since each model was loaded."""
+        return count(models.services)
+
+
+def _add_model(router: APIRouter, models: Models, life: Life) -> None:
+    async def metadata(model: str, version: str | None = None) -> dict[str, Any]:
+        """The model's inputs and outputs."""
+        return describe(models.find(model, version).model.manifest, models.versions(model))
+
+    async def ready(model: str, version: str | None = None) -> JSONResponse:
+        """Readiness check for one model."""
+        models.find(model, version)
+        return JSONResponse({"name": model, "ready": life.ready}, 200 if life.ready else 503)
+
+    async def configuration(model: str, version: str | None = None) -> dict[str, Any]:
+        """The model's configuration in Triton's format."""
+        return configure(models.find(model, version))
+
+    async def statistics(model: str, version: str | None = None) -> dict[str, Any]:
+        """Request counts and durations (in nanoseconds) since the model was loaded."""
+        return count([models.find(model, version)])
+
+    counted = documents.NOT_FOUND | documents.COUNTED
+    for path in (MODEL, VERSIONED):
+        router.get(path, response_model=ModelMetadata, responses=documents.METADATA)(metadata)
+        router.get(f"{path}/ready", response_model=ModelReady, responses=documents.MODEL_READY)(ready)
+        router.get(f"{path}/config", response_model=ModelConfiguration, responses=documents.CONFIGURATION)(
+            configuration
+        )
+        router.get(f"{path}/stats", response_model=Statistics, responses=counted)(statistics)

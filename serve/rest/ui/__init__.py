@@ -1,0 +1,1 @@
+"""The page to try it in a browser."""

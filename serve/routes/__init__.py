@@ -1,1 +1,0 @@
-"""The routes, a file for each habit: how it is asked and in which form it answers."""

@@ -1,0 +1,1 @@
+"""Whether a picture may wait, and when it is decoded, batched and run."""

@@ -1,0 +1,61 @@
+"""A service in, what the Open Inference Protocol V2 tells about it out, over REST and gRPC alike."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from contract import Manifest
+from contract.graph import INPUT_NAME
+from serve import VERSION
+from serve.models.served_model import Service
+
+NAME = "resnet-service"
+PLATFORM = "onnx_onnxv1"
+EXTENSIONS = ("binary_tensor_data", "classification", "statistics", "model_configuration")
+REPOSITORY = "model_repository"
+
+
+def describe_server(*, repository: bool) -> dict[str, Any]:
+    """The server and what it can do beyond the protocol."""
+    return {"name": NAME, "version": VERSION, "extensions": [*EXTENSIONS, *([REPOSITORY] if repository else [])]}
+
+
+def describe(manifest: Manifest, versions: Iterable[str]) -> dict[str, Any]:
+    """Names, types and shapes; -1 is the batch."""
+    side, classes = manifest.image.size, len(manifest.classes)
+    per_class = [{"name": name, "datatype": "FP32", "shape": [-1, classes]} for name in ("logits", "probabilities")]
+    activation = {"name": "activation_map", "datatype": "FP32", "shape": [-1, classes, -1, -1]}
+    return {
+        "name": manifest.name,
+        "versions": list(versions),
+        "platform": PLATFORM,
+        "inputs": [{"name": INPUT_NAME, "datatype": "UINT8", "shape": [-1, side, side, 3]}],
+        "outputs": [*per_class, activation],
+    }
+
+
+def configure(service: Service) -> dict[str, Any]:
+    """What perf_analyzer and model_analyzer ask for, in Triton's terms; dims are without the batch."""
+    described = describe(service.model.manifest, [])
+    kind = "KIND_CPU" if service.model.session.provider == "cpu" else "KIND_GPU"
+
+    def entries(name: str) -> list[dict[str, Any]]:
+        return [
+            {"name": entry["name"], "data_type": f"TYPE_{entry['datatype']}", "dims": entry["shape"][1:]}
+            for entry in described[name]
+        ]
+
+    return {
+        "name": described["name"],
+        "platform": PLATFORM,
+        "backend": "onnxruntime",
+        "max_batch_size": service.model.manifest.max_batch,
+        "input": entries("inputs"),
+        "output": entries("outputs"),
+        "instance_group": [{"name": described["name"], "count": service.tuning.runners, "kind": kind}],
+        "dynamic_batching": {"preferred_batch_size": service.batcher.times.buckets},
+    }
+
+
+def count(services: Iterable[Service]) -> dict[str, Any]:
+    """Counts and nanoseconds since each was loaded."""
+    return {"model_stats": [service.statistics.describe(*service.id) for service in services]}

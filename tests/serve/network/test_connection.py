@@ -1,0 +1,253 @@
+"""Clients that send too slowly, too much or no HTTP at all, against a real server."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+import pytest
+import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from serve.network.connection import WRITE_S, GuardedProtocol
+from tests.commands import RunningServer
+from tests.torchserve import wait_until
+
+HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture
+def own_server(bundle: Path) -> Iterator[RunningServer]:
+    running = RunningServer(bundle)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+def connect(server: RunningServer) -> socket.socket:
+    address = urlsplit(server.url)
+    return socket.create_connection((address.hostname, address.port or 80), timeout=20)
+
+
+def everything(connection: socket.socket) -> bytes:
+    """What the server says until it hangs up."""
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def error_in(answer: bytes) -> tuple[int, str]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)["error"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (b"\x16\x03\x01\x02\x00 this is TLS\r\n\r\n", (400, "malformed_request")),
+        (b"GET /ping HTTP/1.1\r\nno colon here\r\n\r\n", (400, "malformed_request")),
+        (b"GET /ping HTTP/1.1\r\n" + b"X-One: 1\r\n" * 101 + b"\r\n", (431, "header_too_large")),
+        (b"GET /ping HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n", (431, "header_too_large")),
+        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello", (400, "malformed_request")),
+        (HEAD + b"Content-Length: -5\r\n\r\n", (400, "malformed_request")),
+        (HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (400, "malformed_request")),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", (400, "malformed_request")),
+    ],
+    ids=["tls", "field", "fields", "field size", "two lengths", "negative", "length and chunks", "chunk size"],
+)
+def test_what_is_no_request_is_told_so_and_hung_up_on(
+    server: RunningServer, sent: bytes, expected: tuple[int, str]
+) -> None:
+    with connect(server) as connection:
+        connection.sendall(sent)
+        assert error_in(everything(connection)) == expected
+
+
+def test_what_is_refused_under_v2_is_told_so_in_the_protocols_form(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /v2/models HTTP/1.1\r\n" + b"X-One: 1\r\n" * 101 + b"\r\n")
+        head, _, body = everything(connection).partition(b"\r\n\r\n")
+    assert head.split()[1] == b"431"
+    assert json.loads(body) == {"error": "the header has more than 16384 bytes or 100 fields"}
+
+
+def test_a_head_without_end_is_cut(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nX-Endless: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(b"x" * 10_000)
+            pytest.fail("100 MB of header were read")
+
+
+def test_a_body_is_read_although_its_client_would_rather_speak_another_protocol(
+    server: RunningServer, red_jpeg: bytes
+) -> None:
+    head = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUPGRADE: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    with connect(server) as connection:
+        connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(red_jpeg))
+        connection.sendall(red_jpeg)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_too_many_requests_at_once_are_hung_up_on(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        with contextlib.suppress(ConnectionError):
+            assert everything(connection).count(b"HTTP/1.1 200") < 200
+
+
+def test_a_trailer_without_end_is_cut(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Endless: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(b"x" * 10_000)
+            pytest.fail("100 MB of trailer were read")
+
+
+@pytest.mark.slow
+def test_a_body_that_comes_after_its_refusal_leaves_no_connection_open(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        said = b""
+        while not said.endswith(b"}}"):
+            said += connection.recv(65536)
+        assert said.startswith(b"HTTP/1.1 404")
+        connection.sendall(b"0123456789")
+        assert connection.recv(65536) == b""
+
+
+def test_pipelined_requests_are_answered_in_order(server: RunningServer) -> None:
+    with connect(server) as connection:
+        last = b"GET /no HTTP/1.1\r\nConnection: close\r\n\r\n"
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n" * 2 + last)
+        said = everything(connection)
+    assert [part.split()[0] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404"]
+
+
+def send_nothing(connection: socket.socket) -> None:
+    pass
+
+
+def send_half_a_head(connection: socket.socket) -> None:
+    connection.sendall(HEAD)
+
+
+def send_half_a_body(connection: socket.socket) -> None:
+    connection.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n" + b"half")
+
+
+def read_nothing(connection: socket.socket) -> None:
+    """Ask for more than fits between here and the server."""
+    connection.sendall(b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+
+
+SLOW: list[Callable[[socket.socket], None]] = [send_nothing, send_half_a_head, send_half_a_body, read_nothing]
+
+
+@pytest.mark.slow
+def test_a_thousand_slow_clients_are_hung_up_on_and_harm_nobody(own_server: RunningServer, red_jpeg: bytes) -> None:
+    process = psutil.Process(own_server.process.pid)
+
+    def open_sockets() -> int:
+        return sum(entry.status == psutil.CONN_ESTABLISHED for entry in process.net_connections("tcp"))
+
+    with ExitStack() as stack, httpx.Client(base_url=own_server.url, timeout=60) as honest:
+        before = honest.post("/predict", content=red_jpeg)
+        for number in range(1000):
+            SLOW[number % 4](stack.enter_context(connect(own_server)))
+        begun = time.monotonic()
+        statuses = []
+        while open_sockets() > 1:  # the honest one's
+            statuses.append(honest.post("/predict", content=red_jpeg).status_code)
+            assert time.monotonic() - begun < 20
+        assert set(statuses) == {200}
+        assert honest.post("/predict", content=red_jpeg).json() == before.json()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slow", SLOW)
+def test_a_slow_client_does_not_hold_up_the_end(
+    own_server: RunningServer, slow: Callable[[socket.socket], None]
+) -> None:
+    with connect(own_server) as connection:
+        slow(connection)
+        begun = time.monotonic()
+        assert own_server.stop() == (0, "")
+        assert time.monotonic() - begun < 16
+
+
+ANSWER_BYTES = 4_000_000
+
+
+async def answer_at_length(scope: Scope, receive: Receive, send: Send) -> None:
+    """Read the whole body, as our routes do, and answer; half a body gets no answer."""
+    with contextlib.suppress(ClientDisconnect):
+        await Request(scope, receive).body()
+        await PlainTextResponse("x" * ANSWER_BYTES)(scope, receive, send)
+
+
+@pytest.fixture
+def long_answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """The address of a server that answers whatever is asked with `ANSWER_BYTES` at once, and soon tires of waiting."""
+    monkeypatch.setattr("serve.network.connection.HEAD_S", 0.5)
+    monkeypatch.setattr("serve.network.connection.BODY_S", 0.5)
+    monkeypatch.setattr("serve.network.connection.CHECK_S", 0.2)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        answer_at_length, http=GuardedProtocol, timeout_keep_alive=1, lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield listener.getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_client_that_pauses_while_it_reads_gets_its_whole_answer(long_answers: tuple[str, int]) -> None:
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    nexts = [b"", b"GET /ping HTT", HEAD + b"Content-Length: 1000000\r\n\r\nhalf", ask]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(socket.create_connection(long_answers, timeout=20)) for _ in nexts]
+        for reader, following in zip(readers, nexts, strict=True):
+            reader.sendall(ask + following)
+        idle = stack.enter_context(socket.create_connection(long_answers, timeout=20))
+        idle.sendall(ask)
+        assert len(everything(idle)) > ANSWER_BYTES  # until its time for a next request is over, and theirs too
+        said = [everything(reader) for reader in readers]
+    assert [len(answer) // ANSWER_BYTES for answer in said] == [1, 1, 1, 2]
+
+
+@pytest.mark.slow
+def test_a_client_that_reads_nothing_is_cut_off(long_answers: tuple[str, int]) -> None:
+    with socket.create_connection(long_answers, timeout=20) as reader:
+        reader.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        address = reader.getsockname()
+
+        def is_connected() -> bool:
+            return any(
+                entry.raddr == address and entry.status == psutil.CONN_ESTABLISHED
+                for entry in psutil.Process().net_connections("tcp")
+            )
+
+        wait_until(is_connected)
+        wait_until(lambda: not is_connected(), seconds=2 * WRITE_S)
+
+
+@pytest.mark.slow
+def test_a_slow_body_is_told_why(own_server: RunningServer) -> None:
+    with connect(own_server) as connection:
+        send_half_a_body(connection)
+        assert error_in(everything(connection)) == (408, "too_slow")

@@ -1,0 +1,100 @@
+"""Many bodies on their way, on a server that holds only a few megabytes of them."""
+
+import select
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from tritonclient.grpc.service_pb2 import ModelReadyRequest
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
+
+from serve.grpc.calls import SERVICE
+from tests.commands import RunningServer
+from tests.serve.network.test_connection import connect
+
+LIMITS = ("--max-body-mb", "1", "--max-bodies-mb", "4", "--grpc-port", "0", "--drain-ms", "0")
+
+
+@pytest.fixture(scope="module")
+def small_server(bundle: Path) -> Iterator[RunningServer]:
+    """It holds at most 4 MB of bodies, and half of that of gRPC messages that it does not know yet."""
+    running = RunningServer(bundle, "--runners", "1", "--threads", "1", *LIMITS)
+    yield running
+    assert running.stop() == (0, "")
+
+
+@pytest.mark.parametrize(
+    "kind", [b"", b"Content-Type: multipart/form-data; boundary=x\r\n"], ids=["raw bytes", "a form"]
+)
+@pytest.mark.parametrize("route", [b"/predict", b"/annotate", b"/predictions/tiny", b"/v2/models/tiny/infer"])
+def test_bodies_that_are_never_complete_take_no_more_than_their_budget(
+    small_server: RunningServer, red_jpeg: bytes, route: bytes, kind: bytes
+) -> None:
+    head = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: 950000\r\n\r\n" % (route, kind)
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' if kind else b""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(small_server)) for _ in range(5)]
+        for client in clients:
+            client.sendall(head + part + b"x" * 900_000)
+        (refused,) = select.select(clients, [], [], 20)[0]
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += refused.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 429")
+        assert b"retry-after: 1\r\n" in answer.lower()
+        assert b"hold all the memory that they may take" in answer
+    wait_for_room(small_server, red_jpeg)
+
+
+def wait_for_room(running: RunningServer, picture: bytes) -> None:
+    """What the others held is given back once they have left."""
+    large = picture + b"\0" * (990_000 - len(picture))
+    while (answer := httpx.post(f"{running.url}/predict", content=large)).status_code == 429:
+        pass
+    assert answer.status_code == 200
+
+
+def test_a_refused_client_and_an_answered_one_leave_nothing_behind(
+    small_server: RunningServer, red_jpeg: bytes
+) -> None:
+    large = red_jpeg + b"\0" * (990_000 - len(red_jpeg))
+    for _ in range(10):
+        assert httpx.post(f"{small_server.url}/predict", content=large).status_code == 200
+        assert httpx.post(f"{small_server.url}/predict", content=b"x" * 990_000).status_code == 415
+        assert httpx.post(f"{small_server.url}/predict", content=b"x" * 1_100_000).status_code == 413
+
+
+def test_messages_that_never_come_leave_room_for_http_and_are_refused_beyond_it(
+    small_server: RunningServer, red_jpeg: bytes
+) -> None:
+    leaving = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        leaving.wait()
+        yield from ()
+
+    with grpc.insecure_channel(small_server.grpc_address) as channel:
+        silent = [channel.stream_unary(f"{SERVICE}ModelInfer").future(nothing()) for _ in range(2)]
+        asking = GRPCInferenceServiceStub(channel)
+        while not (refusal := refusal_of(asking)):  # until both silent ones have reached the server
+            pass
+        assert refusal.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert dict(refusal.trailing_metadata())["retry-after"] == "1"
+        assert httpx.post(f"{small_server.url}/predict", content=red_jpeg).status_code == 200
+        leaving.set()
+        assert all(call.code() == grpc.StatusCode.RESOURCE_EXHAUSTED for call in silent)
+        assert asking.ModelReady(ModelReadyRequest(name="tiny")).ready
+
+
+def refusal_of(stub: Any) -> Any:
+    """Why a small call is refused; None if it is answered."""
+    try:
+        stub.ModelReady(ModelReadyRequest(name="tiny"))
+    except grpc.RpcError as error:
+        return error
+    return None
