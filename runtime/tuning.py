@@ -32,7 +32,7 @@ ROUNDS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class TuningRequest:
     """The settings that the user requested; 0 means "measure it"."""
 
     provider: str = "cpu"
@@ -86,22 +86,22 @@ class Tuning:
         return Tuning(runners=self.runners, threads=self.threads, batch_s=kept)
 
 
-def tuned_model(folder: Path, wish: Wish) -> tuple[Model, Tuning, bool]:
+def tuned_model(folder: Path, request: TuningRequest) -> tuple[Model, Tuning, bool]:
     """A model, its best settings, and whether an earlier start saved them. Raises the errors of `load_model`."""
     whole = folder.resolve()  # because the path "." has no name
-    kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, wish)
+    kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, request)
     if known := _recall(kept, key):
-        return load_model(folder, wish.provider, known.threads, tuple(known.batch_s)), known, True
-    model, tuning = _measure_ways(folder, wish)
+        return load_model(folder, request.provider, known.threads, tuple(known.batch_s)), known, True
+    model, tuning = _measure_ways(folder, request)
     _keep(kept, key, tuning)
     return model, tuning, False
 
 
-def _measure_ways(folder: Path, wish: Wish) -> tuple[Model, Tuning]:
+def _measure_ways(folder: Path, request: TuningRequest) -> tuple[Model, Tuning]:
     best: tuple[Model, Tuning] | None = None
-    for runners, threads in wish.ways:
-        model = load_model(folder, wish.provider, threads)
-        found = measure(model, runners, threads, sizes(min(wish.max_batch, model.manifest.max_batch)))
+    for runners, threads in request.ways:
+        model = load_model(folder, request.provider, threads)
+        found = measure(model, runners, threads, sizes(min(request.max_batch, model.manifest.max_batch)))
         if best is None or found.images_s > (1 + RUNNERS_GAIN) * best[1].images_s:
             best = model, found
     assert best is not None
@@ -141,11 +141,11 @@ def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> 
     return taken[1:]
 
 
-def _key(folder: Path, wish: Wish) -> dict[str, Any]:
+def _key(folder: Path, request: TuningRequest) -> dict[str, Any]:
     """Everything that the measurement depends on."""
     machine = f"{processor()}, {cores()} cores"
     bundle = Manifest.read(folder).version
-    return {"bundle": bundle, "machine": machine, "onnxruntime": onnxruntime.__version__, "asked": asdict(wish)}
+    return {"bundle": bundle, "machine": machine, "onnxruntime": onnxruntime.__version__, "asked": asdict(request)}
 
 
 def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:

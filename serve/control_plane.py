@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contract import UserError
 from contract.request_error import RequestError
-from serve.models.registry import CANARY, STABLE, Models
-from serve.models.repository import Labels, Shelf, newest_of
+from serve.models.registry import CANARY, STABLE, ModelRegistry
+from serve.models.repository import Catalog, Labels, newest_of
 
 
 class _Strict(BaseModel):
@@ -68,35 +68,37 @@ class IndexEntry(BaseModel):
     labels: list[str]
 
 
-async def list_versions(models: Models, *, only_ready: bool = False) -> list[IndexEntry]:
+async def list_versions(registry: ModelRegistry, *, only_ready: bool = False) -> list[IndexEntry]:
     """Every version in the folder. Raises `RequestError` 400."""
-    with _refusals(models):
-        shelf = await asyncio.to_thread(models.repository.scan)
-    there = {(name, version) for name, versions in shelf.items() for version in versions}
-    entries = [_entry(models, *which) for which in sorted(there | {tuple(service.id) for service in models.services})]
+    with _refusals(registry):
+        catalog = await asyncio.to_thread(registry.repository.scan)
+    there = {(name, version) for name, versions in catalog.items() for version in versions}
+    entries = [
+        _entry(registry, *which) for which in sorted(there | {tuple(served.id) for served in registry.served_models})
+    ]
     return [entry for entry in entries if entry.state == "READY" or not only_ready]
 
 
-def _entry(models: Models, name: str, version: str) -> IndexEntry:
-    served = models.table.get(name)
-    labels = [label for label, service in served.by_label.items() if service.id.version == version] if served else []
+def _entry(registry: ModelRegistry, name: str, version: str) -> IndexEntry:
+    entry = registry.table.get(name)
+    labels = [label for label, served in entry.by_label.items() if served.id.version == version] if entry else []
     if labels:
         return IndexEntry(name=name, version=version, state="READY", reason="", labels=labels)
     return IndexEntry(name=name, version=version, state="UNAVAILABLE", reason="not loaded", labels=[])
 
 
-async def load_version(models: Models, name: str, wanted: LoadParameters) -> None:
+async def load_version(registry: ModelRegistry, name: str, wanted: LoadParameters) -> None:
     """Give a version its label. Raises `RequestError` 400 or 404."""
 
-    def relabel(shelf: Shelf) -> dict[str, Labels | None]:
-        if name not in shelf:
+    def relabel(catalog: Catalog) -> dict[str, Labels | None]:
+        if name not in catalog:
             message = "the models folder has no model with this name; POST /v2/repository/index lists the models"
             raise RequestError(404, "model_not_found", message)
-        now = models.table[name].labels if name in models.table else None
-        return {name: _relabel(name, now, wanted, newest_of(shelf[name]))}
+        now = registry.table[name].labels if name in registry.table else None
+        return {name: _relabel(name, now, wanted, newest_of(catalog[name]))}
 
-    with _refusals(models):
-        await models.reload(relabel)
+    with _refusals(registry):
+        await registry.reload(relabel)
 
 
 def _relabel(name: str, now: Labels | None, wanted: LoadParameters, newest: str) -> Labels:
@@ -111,24 +113,24 @@ def _relabel(name: str, now: Labels | None, wanted: LoadParameters, newest: str)
     return Labels(stable=now.stable, canary=version, mirror=wanted.mirror)
 
 
-async def unload_version(models: Models, name: str, wanted: UnloadParameters) -> None:
+async def unload_version(registry: ModelRegistry, name: str, wanted: UnloadParameters) -> None:
     """Take a label away. Raises `RequestError` 400 or 404."""
 
-    def relabel(_: Shelf) -> dict[str, Labels | None]:
-        if name not in models.table:
+    def relabel(_: Catalog) -> dict[str, Labels | None]:
+        if name not in registry.table:
             message = "no model with this name is being served; GET /models lists the models"
             raise RequestError(404, "model_not_found", message)
-        return {name: Labels(stable=models.table[name].labels.stable) if wanted.label else None}
+        return {name: Labels(stable=registry.table[name].labels.stable) if wanted.label else None}
 
-    with _refusals(models):
-        await models.reload(relabel)
+    with _refusals(registry):
+        await registry.reload(relabel)
 
 
 @contextmanager
-def _refusals(models: Models) -> Iterator[None]:
+def _refusals(registry: ModelRegistry) -> Iterator[None]:
     """Why it can't be done, without saying where on this machine."""
     try:
         yield
     except UserError as error:
-        message = str(error).replace(str(models.repository.folder), "models")
+        message = str(error).replace(str(registry.repository.folder), "models")
         raise RequestError(400, "not_loaded", message) from error

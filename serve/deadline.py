@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from contract.request_error import RequestError
-from serve.scheduling.batcher import late
+from serve.scheduling.batcher import deadline_exceeded
 
 HEADER = "X-Request-Timeout-Ms"
 Result = TypeVar("Result")
@@ -34,7 +34,7 @@ async def until(deadline: float) -> AsyncIterator[None]:
         async with asyncio.timeout(deadline - time.perf_counter()):
             yield
     except TimeoutError:
-        raise late() from None
+        raise deadline_exceeded() from None
 
 
 async def while_awaited(request: Request, deadline: float, work: Coroutine[Any, Any, Result]) -> Result:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Life:
+class Health:
     """Shared by the signals, the routes that tell the health, and the batcher's end."""
 
     leaving: bool = False

@@ -22,14 +22,14 @@ from contract import UserError
 from contract.errors import StartError
 from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.dataplane import Intake
-from serve.health import Life
+from serve.dataplane import DataPlane
+from serve.health import Health
 from serve.models.loader import Loader
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.network.connection import GuardedProtocol
 from serve.network.memory import give_back_large_blocks
 from serve.observability.access_log import AccessLog
-from serve.observability.record import Witness
+from serve.observability.record import RequestListener
 from serve.observability.tracing import start_tracing
 from serve.rest.app import create_app
 
@@ -49,31 +49,31 @@ def serve(config: ServeConfig) -> None:
     warnings.simplefilter("ignore", DecompressionBombWarning)
     # Its parser would log every malformed form; who sent it is told.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
-    keys, witnesses = prepare(config)
+    keys, listeners = prepare(config)
     with bind(config.host, config.port) as listener, reserve(config) as reserved:
-        life = Life()
-        models = start_models(config, life)
-        intake = Intake(models, config)
-        settings = configure(create_app(intake, keys, witnesses), config)
-        grpc = create_grpc(intake, keys, witnesses, reserved) if reserved else None
+        health = Health()
+        registry = start_models(config, health)
+        dataplane = DataPlane(registry, config)
+        settings = configure(create_app(dataplane, keys, listeners), config)
+        grpc = create_grpc(dataplane, keys, listeners, reserved) if reserved else None
         # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
         signal.signal(signal.SIGTERM, lambda *_: None)
-        DrainingServer(settings, models, config.drain_ms / 1000, grpc).run(sockets=[listener])
-    if life.hung:  # Python would wait for the thread that runs it
+        DrainingServer(settings, registry, config.drain_ms / 1000, grpc).run(sockets=[listener])
+    if health.hung:  # Python would wait for the thread that runs it
         print("error: a batch does not finish; the server stops without waiting for it", file=sys.stderr, flush=True)
         os._exit(1)
-    if life.failure:
-        raise UserError(f"{life.failure}; the server has stopped: start it again")
+    if health.failure:
+        raise UserError(f"{health.failure}; the server has stopped: start it again")
 
 
-def prepare(config: ServeConfig) -> tuple[Keys, Sequence[Witness]]:
+def prepare(config: ServeConfig) -> tuple[Keys, Sequence[RequestListener]]:
     """Who may ask, and who is told of it: before the models are loaded, as that takes long. Raises `StartError`."""
     try:
         keys, tracing = Keys.read(config.api_key_file, config.admin_token_file), start_tracing()
     except UserError as error:
         raise StartError(str(error)) from error
     log = AccessLog() if config.access_log else None
-    return keys, [witness for witness in (log, tracing) if witness]
+    return keys, [listener for listener in (log, tracing) if listener]
 
 
 def configure(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
@@ -104,11 +104,11 @@ class DrainingServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, models: Models, drain_s: float, grpc: "GrpcServer | None" = None
+        self, config: uvicorn.Config, registry: ModelRegistry, drain_s: float, grpc: "GrpcServer | None" = None
     ) -> None:
         super().__init__(config)
         self._grpc = grpc
-        self._models, self._life, self._drain_s = models, models.life, drain_s
+        self._registry, self._health, self._drain_s = registry, registry.health, drain_s
         self._reloading: asyncio.Task[None] | None = None
         self._end = float("inf")
 
@@ -138,21 +138,21 @@ class DrainingServer(uvicorn.Server):
 
     async def _read_anew(self) -> None:
         try:
-            await self._models.reload()
+            await self._registry.reload()
         except UserError as error:
             print(f"error: {error}; the server continues with the models it had before", file=sys.stderr, flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first SIGTERM begins the draining; a second one, or SIGINT, ends it."""
-        if sig == signal.SIGTERM and not self._life.leaving:
-            self._life.leaving = True
+        if sig == signal.SIGTERM and not self._health.leaving:
+            self._health.leaving = True
             self._end = time.monotonic() + self._drain_s
         else:
             super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end."""
-        over = time.monotonic() >= self._end or self._life.failure is not None
+        over = time.monotonic() >= self._end or self._health.failure is not None
         return await super().on_tick(counter) or over
 
 
@@ -181,21 +181,23 @@ def reserve(config: ServeConfig) -> AbstractContextManager[socket.socket | None]
     return nullcontext() if config.grpc_port is None else bind(config.host, config.grpc_port, "--grpc-port")
 
 
-def create_grpc(intake: Intake, keys: Keys, witnesses: Sequence[Witness], reserved: socket.socket) -> "GrpcServer":
+def create_grpc(
+    dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener], reserved: socket.socket
+) -> "GrpcServer":
     """The server for gRPC, whose packages are loaded only here."""
     # Its C core would write of every handshake that fails, which any scanner can cause; read when it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from serve.grpc.server import GrpcServer
 
     host, port = reserved.getsockname()[:2]
-    return GrpcServer(intake, keys, witnesses, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return GrpcServer(dataplane, keys, listeners, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
-def start_models(config: ServeConfig, life: Life) -> Models:
+def start_models(config: ServeConfig, health: Health) -> ModelRegistry:
     """Load what is to be served, and say what was proven. Raises `StartError`."""
-    models = Models(config.repository, Loader(config), life)
+    registry = ModelRegistry(config.repository, Loader(config), health)
     try:
-        models.load_all()
+        registry.load_all()
     except UserError as error:
         raise StartError(str(error)) from error
-    return models
+    return registry

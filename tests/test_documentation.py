@@ -27,11 +27,11 @@ from export.config import ExportConfig
 from handlers.launcher.config import Start
 from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.dataplane import Intake
+from serve.dataplane import DataPlane
 from serve.errors import HTTP_CODES
-from serve.health import Life
+from serve.health import Health
 from serve.models.loader import Loader
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.observability.metrics import ServerMetrics
 from serve.rest.app import create_app
 from tests.commands import REPOSITORY
@@ -179,8 +179,8 @@ def test_an_unknown_option_is_found() -> None:
 def server_routes() -> frozenset[str]:
     """The lean server's, with those for the administrator."""
     config = ServeConfig(bundle=REPOSITORY)
-    models = Models(config.repository, Loader(config), Life())
-    return frozenset(create_app(Intake(models, config), Keys(admin="-" * 16)).openapi()["paths"]) | BROWSER_ROUTES
+    models = ModelRegistry(config.repository, Loader(config), Health())
+    return frozenset(create_app(DataPlane(models, config), Keys(admin="-" * 16)).openapi()["paths"]) | BROWSER_ROUTES
 
 
 def named_routes(text: str) -> list[tuple[int, str]]:

@@ -18,11 +18,11 @@ from contract import ImageError
 from contract.request_error import RequestError
 from serve.auth import Keys
 from serve.budget import Account
-from serve.dataplane import Intake
-from serve.observability.record import REQUEST_ID, Access, Witness, choose_id
+from serve.dataplane import DataPlane
+from serve.observability.record import REQUEST_ID, RequestListener, RequestRecord, choose_id
 from serve.observability.timing import Timing
-from serve.scheduling.batcher import late
-from serve.v2.codec import bad
+from serve.scheduling.batcher import deadline_exceeded
+from serve.v2.codec import malformed_request
 
 SERVICE = "/inference.GRPCInferenceService/"
 # The calls that are answered, each with the path that asks the same over REST and so wants the same key.
@@ -82,9 +82,9 @@ class Call:
         """Its answer follows."""
         self._context.set_trailing_metadata(self._metadata)
 
-    def access(self, failure: RequestError | None) -> Access:
+    def record(self, failure: RequestError | None) -> RequestRecord:
         """What became of it."""
-        return Access(
+        return RequestRecord(
             request_id=self.request_id,
             client=address_of(self._context.peer()),
             method="gRPC",
@@ -99,12 +99,12 @@ class Call:
         return (("server-timing", self.timing.header), (REQUEST_ID, self.request_id))
 
 
-class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets through what is answered here; anything else that the protocol's messages know is UNIMPLEMENTED."""
 
-    def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) -> None:
-        self._keys, self._metrics, self._witnesses = keys, intake.models.loader.metrics, witnesses
-        self._bodies, self._config = intake.bodies, intake.config
+    def __init__(self, dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener] = ()) -> None:
+        self._keys, self._metrics, self._listeners = keys, dataplane.registry.loader.metrics, listeners
+        self._bodies, self._config = dataplane.bodies, dataplane.config
         self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
         self._reading: set[asyncio.Timeout] = set()
 
@@ -151,7 +151,7 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
                 408, "too_slow", "the message did not arrive within the time limit; send it again"
             ) from None
         except DecodeError as error:
-            raise bad("the message is malformed; expected a protobuf message of this method") from error
+            raise malformed_request("the message is malformed; expected a protobuf message of this method") from error
         finally:
             self._reading.discard(patience)
         # Of the larger one grpc has told the client itself.
@@ -162,28 +162,29 @@ class Calls(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no t
         )
 
     async def _answer(self, call: Call, work: Callable[[Call], Awaitable[Any]]) -> Any:
-        failure = None
+        failure = response = None
         try:
             response = await work(call)
             call.end()
         except asyncio.CancelledError:
             # grpc's clock, which ends the call at its client's deadline, may be a little ahead.
-            failure = late() if call.remaining_s < 0.01 else RequestError(499, "client_closed_request", "")
+            failure = deadline_exceeded() if call.remaining_s < 0.01 else RequestError(499, "client_closed_request", "")
             raise
         except Exception as error:
             failure = explain(error)
-            await call.fail(failure)
         finally:
-            self._record(call, failure)
+            self._record(call, failure)  # before its client knows, who may look at the metrics next
+        if failure:
+            await call.fail(failure)
         return response
 
     def _record(self, call: Call, failure: RequestError | None) -> None:
-        access, timing = call.access(failure), call.timing
+        record, timing = call.record(failure), call.timing
         if failure:
             self._metrics.errors.labels(*timing.model, failure.code).inc()
-        self._metrics.on_request(call.method, access.status, timing.model, timing.total_s)
-        for witness in self._witnesses:
-            witness.write(access)
+        self._metrics.on_request(call.method, record.status, timing.model, timing.total_s)
+        for listener in self._listeners:
+            listener.write(record)
 
 
 def address_of(peer: str) -> str:

@@ -15,17 +15,17 @@ from serve.v2.codec import (
     LENGTH_BYTES,
     InferInput,
     InferOutput,
+    InferQuery,
     InferRequest,
-    Query,
-    bad,
     make_query,
+    malformed_request,
     write_outputs,
 )
 
 PIECE = 1 << 16
 
 
-def read_query(message: ModelInferRequest, size: int, most: int) -> Query:
+def read_query(message: ModelInferRequest, size: int, most: int) -> InferQuery:
     """The pictures of a request: uint8 [N, size, size, 3], or N files; at most `most`. Raises `RequestError` 400."""
     request = InferRequest(
         id=message.id or None,
@@ -59,7 +59,9 @@ def _tensor(message: ModelInferRequest) -> bytes:
     if not message.raw_input_contents:
         return _raw(typed[0]) if typed else b""
     if typed or len(message.raw_input_contents) != len(message.inputs):
-        raise bad("raw_input_contents must have one element for each input, and then no input may have contents")
+        raise malformed_request(
+            "raw_input_contents must have one element for each input, and then no input may have contents"
+        )
     raw: bytes = message.raw_input_contents[0]
     return raw
 
@@ -73,10 +75,10 @@ def _raw(given: Any) -> bytes:
         # In pieces, as `bytes` lets no other thread run, the event loop's among them.
         return b"".join(bytes(values[place : place + PIECE]) for place in range(0, len(values), PIECE))
     except ValueError as error:
-        raise bad("uint_contents has other values; expected whole numbers from 0 to 255") from error
+        raise malformed_request("uint_contents has other values; expected whole numbers from 0 to 255") from error
 
 
-def write_answer(query: Query, outputs: Outputs, labels: Sequence[str], model: ModelId) -> ModelInferResponse:
+def write_answer(query: InferQuery, outputs: Outputs, labels: Sequence[str], model: ModelId) -> ModelInferResponse:
     """The outputs that were asked for, all of them if none was. Raises `RequestError` 400 for a senseless parameter."""
     entries = write_outputs(query, outputs, labels)
     described = [{key: entry[key] for key in ("name", "datatype", "shape")} for entry, _ in entries]

@@ -11,10 +11,10 @@ from tritonclient.grpc.service_pb2_grpc import add_GRPCInferenceServiceServicer_
 
 from contract.errors import StartError
 from serve.auth import Keys
-from serve.dataplane import Intake
-from serve.grpc.calls import Calls
+from serve.dataplane import DataPlane
+from serve.grpc.calls import CallInterceptor
 from serve.grpc.service import InferenceService
-from serve.observability.record import Witness
+from serve.observability.record import RequestListener
 
 OPTIONS = {
     # Two servers on one port would each get some of the calls.
@@ -57,22 +57,22 @@ cygrpc.AioServer = MendedServer
 class GrpcServer:
     """Answers calls at `address`, a host and a port."""
 
-    def __init__(self, intake: Intake, keys: Keys, witnesses: Sequence[Witness], address: str) -> None:
-        self._intake, self._keys, self.address = intake, keys, address
-        self._calls = Calls(intake, keys, witnesses)
+    def __init__(self, dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener], address: str) -> None:
+        self._dataplane, self._keys, self.address = dataplane, keys, address
+        self._calls = CallInterceptor(dataplane, keys, listeners)
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> None:
         """Listen. Raises `StartError`."""
-        options = {**OPTIONS, "grpc.max_receive_message_length": self._intake.config.max_body_bytes}
+        options = {**OPTIONS, "grpc.max_receive_message_length": self._dataplane.config.max_body_bytes}
         self._server = grpc.aio.server(interceptors=[self._calls], options=list(options.items()))
-        service = InferenceService(self._intake, repository=self._keys.admin is not None)
+        service = InferenceService(self._dataplane, repository=self._keys.admin is not None)
         add_GRPCInferenceServiceServicer_to_server(service, self._server)
         self._listen(self._server)
         await self._server.start()
 
     def _listen(self, server: "grpc.aio.Server") -> None:
-        certificate, key = self._intake.config.tls_certificate, self._intake.config.tls_key
+        certificate, key = self._dataplane.config.tls_certificate, self._dataplane.config.tls_key
         try:
             if certificate and key:
                 pair = key.read_bytes(), certificate.read_bytes()

@@ -12,7 +12,7 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer
 from contract.graph import Outputs
 from contract.request_error import RequestError
 from serve.control_plane import LoadParameters, UnloadParameters, list_versions, load_version, unload_version
-from serve.dataplane import Intake
+from serve.dataplane import DataPlane
 from serve.deadline import until
 from serve.grpc.calls import Call
 from serve.grpc.messages import read_parameters, read_query, write_answer
@@ -24,8 +24,8 @@ Parameters = TypeVar("Parameters", bound=BaseModel)
 class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tritonclient ships no types
     """Answers with `intake`'s models. `repository` says whether there are the calls of the repository."""
 
-    def __init__(self, intake: Intake, *, repository: bool) -> None:
-        self._intake, self._models, self._repository = intake, intake.models, repository
+    def __init__(self, dataplane: DataPlane, *, repository: bool) -> None:
+        self._dataplane, self._registry, self._repository = dataplane, dataplane.registry, repository
 
     async def ServerLive(self, _: Any, call: Call) -> Any:
         """The event loop turns."""
@@ -33,7 +33,7 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
 
     async def ServerReady(self, _: Any, call: Call) -> Any:
         """New requests may come."""
-        return service_pb2.ServerReadyResponse(ready=self._models.life.ready)
+        return service_pb2.ServerReadyResponse(ready=self._registry.health.ready)
 
     async def ServerMetadata(self, _: Any, call: Call) -> Any:
         """The server and what it can do beyond the protocol."""
@@ -42,59 +42,63 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
     async def ModelReady(self, request: Any, call: Call) -> Any:
         """The model answers; of one that is not there Triton says that it does not."""
         try:
-            self._models.find(request.name, request.version or None)
+            self._registry.find(request.name, request.version or None)
         except RequestError:
             return service_pb2.ModelReadyResponse(ready=False)
-        return service_pb2.ModelReadyResponse(ready=self._models.life.ready)
+        return service_pb2.ModelReadyResponse(ready=self._registry.health.ready)
 
     async def ModelMetadata(self, request: Any, call: Call) -> Any:
         """The model's inputs and outputs."""
-        service = self._models.find(request.name, request.version or None)
-        described = describe(service.model.manifest, self._models.versions(request.name))
+        served = self._registry.find(request.name, request.version or None)
+        described = describe(served.model.manifest, self._registry.versions(request.name))
         return fill(service_pb2.ModelMetadataResponse(), described)
 
     async def ModelConfig(self, request: Any, call: Call) -> Any:
         """The model's configuration, in Triton's terms."""
-        service = self._models.find(request.name, request.version or None)
-        return fill(service_pb2.ModelConfigResponse(), {"config": configure(service)})
+        served = self._registry.find(request.name, request.version or None)
+        return fill(service_pb2.ModelConfigResponse(), {"config": configure(served)})
 
     async def ModelStatistics(self, request: Any, call: Call) -> Any:
         """Counts and nanoseconds since the model was loaded; of all models if none is named."""
-        named = [self._models.find(request.name, request.version or None)] if request.name else self._models.services
+        named = (
+            [self._registry.find(request.name, request.version or None)]
+            if request.name
+            else self._registry.served_models
+        )
         return fill(service_pb2.ModelStatisticsResponse(), count(named))
 
     async def ModelInfer(self, request: Any, call: Call) -> Any:
         """Outputs for pixels (UINT8 [N, size, size, 3]) or picture files (BYTES [N])."""
-        config = self._intake.config
-        with self._intake.stay(call.timing, request.model_name, request.model_version or None) as service:
-            deadline, manifest = call.deadline(config.timeout_ms), service.model.manifest
-            service.admission.check(deadline)
-            size, run = manifest.image.size, service.decoder.pool.run
+        config = self._dataplane.config
+        with self._dataplane.stay(call.timing, request.model_name, request.model_version or None) as served:
+            deadline, manifest = call.deadline(config.timeout_ms), served.model.manifest
+            served.admission.check(deadline)
+            size, run = manifest.image.size, served.decoder.pool.run
             async with until(deadline):
                 query = await run(lambda: read_query(request, size, config.max_files))
             if query.request.timeout_ms is not None:
                 deadline = min(deadline, time.perf_counter() + query.request.timeout_ms / 1000)
             async with until(deadline):
-                outputs = Outputs.join(await service.infer(query, deadline, call.timing))
+                outputs = Outputs.join(await served.infer(query, deadline, call.timing))
                 labels = [entry.label for entry in manifest.classes]
-                return await run(lambda: write_answer(query, outputs, labels, service.id))
+                return await run(lambda: write_answer(query, outputs, labels, served.id))
 
     async def RepositoryIndex(self, request: Any, call: Call) -> Any:
         """Every version in the folder, and which of them answer."""
-        entries = await list_versions(self._models, only_ready=request.ready)
+        entries = await list_versions(self._registry, only_ready=request.ready)
         return fill(service_pb2.RepositoryIndexResponse(), {"models": [entry.model_dump() for entry in entries]})
 
     async def RepositoryModelLoad(self, request: Any, call: Call) -> Any:
         """Load, verify and warm a version; then let it answer in place of the one before it."""
         wanted = check(LoadParameters, request)
         # A client that leaves must not end this half-way.
-        await asyncio.shield(load_version(self._models, request.model_name, wanted))
+        await asyncio.shield(load_version(self._registry, request.model_name, wanted))
         return service_pb2.RepositoryModelLoadResponse()
 
     async def RepositoryModelUnload(self, request: Any, call: Call) -> Any:
         """Stop answering with a model, or with its canary; requests that it has are answered."""
         wanted = check(UnloadParameters, request)
-        await asyncio.shield(unload_version(self._models, request.model_name, wanted))
+        await asyncio.shield(unload_version(self._registry, request.model_name, wanted))
         return service_pb2.RepositoryModelUnloadResponse()
 
 

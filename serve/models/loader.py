@@ -6,13 +6,13 @@ from contract import ManifestError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model
 from runtime.machine import cores
-from runtime.tuning import Tuning, Wish, tuned_model
+from runtime.tuning import Tuning, TuningRequest, tuned_model
 from serve.config import ServeConfig
-from serve.models.repository import Found
-from serve.models.served_model import Machine, Service
+from serve.models.repository import BundleEntry
+from serve.models.served_model import ServedModel, SharedResources
 from serve.observability.metrics import ServerMetrics
 from serve.scheduling.decoder import DecodePool
-from serve.scheduling.executor import Lanes
+from serve.scheduling.executor import BatchExecutor
 
 
 class Loader:
@@ -20,53 +20,55 @@ class Loader:
 
     def __init__(self, config: ServeConfig) -> None:
         self.metrics = ServerMetrics()
-        self._wish = Wish(
+        self._tuning_request = TuningRequest(
             provider=config.provider, threads=config.threads, runners=config.runners, max_batch=config.max_batch
         )
         self._max_wait_s = config.max_wait_ms / 1000
-        self._machine: Machine | None = None
+        self._shared: SharedResources | None = None
         self._tunings: dict[tuple[str, int], Tuning] = {}
 
     async def finish(self, seconds: float) -> bool:
         """Wait for the batches that are being run; whether they ended in that time."""
-        return self._machine is None or await self._machine.lanes.finish(seconds)
+        return self._shared is None or await self._shared.executor.finish(seconds)
 
-    def load(self, found: Found) -> Service:
+    def load(self, bundle: BundleEntry) -> ServedModel:
         """A bundle's service. Says what was proven. Raises `ManifestError`, `ProviderError` or `GoldenError`."""
-        model, tuning, how = self._open(found)
-        _check_unchanged(found, model)
-        manifest = found.manifest
-        service = self.equip(model, tuning)
+        model, tuning, how = self._open(bundle)
+        _check_unchanged(bundle, model)
+        manifest = bundle.manifest
+        served = self.equip(model, tuning)
         print(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
-            f"Verified {len(manifest.files)} files; golden files agree on {self._wish.provider} "
+            f"Verified {len(manifest.files)} files; golden files agree on {self._tuning_request.provider} "
             f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
             f"{tuning.summary} ({how})",
             flush=True,
         )
-        return service
+        return served
 
-    def _open(self, found: Found) -> tuple[Model, Tuning, str]:
+    def _open(self, bundle: BundleEntry) -> tuple[Model, Tuning, str]:
         """Where a model of the same shape was measured, that holds: under load a measurement would be wrong."""
-        manifest = found.manifest
+        manifest = bundle.manifest
         alike = self._tunings.get((manifest.architecture, manifest.image.size))
         if alike and max(alike.batch_s) <= manifest.max_batch:
-            model = load_model(found.folder, self._wish.provider, alike.threads, tuple(alike.batch_s))
+            model = load_model(bundle.folder, self._tuning_request.provider, alike.threads, tuple(alike.batch_s))
             return model, alike, "settings of a model of the same size"
-        model, tuning, known = tuned_model(found.folder, self._wish)
+        model, tuning, known = tuned_model(bundle.folder, self._tuning_request)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 
-    def equip(self, model: Model, tuning: Tuning) -> Service:
+    def equip(self, model: Model, tuning: Tuning) -> ServedModel:
         """A service on this machine, whose lanes are those of the first model."""
-        if self._machine is None:
-            self._wish = replace(self._wish, runners=tuning.runners, threads=tuning.threads)
-            self._machine = Machine(decoding=DecodePool(cores()), lanes=Lanes(tuning.runners), metrics=self.metrics)
+        if self._shared is None:
+            self._tuning_request = replace(self._tuning_request, runners=tuning.runners, threads=tuning.threads)
+            self._shared = SharedResources(
+                decoding=DecodePool(cores()), executor=BatchExecutor(tuning.runners), metrics=self.metrics
+            )
         self._tunings[model.manifest.architecture, model.manifest.image.size] = tuning
-        return Service(model, tuning, self._machine, self._max_wait_s)
+        return ServedModel(model, tuning, self._shared, self._max_wait_s)
 
 
-def _check_unchanged(found: Found, model: Model) -> None:
+def _check_unchanged(bundle: BundleEntry, model: Model) -> None:
     """It was looked at and then loaded: labels and routes must not name one version while another one answers."""
-    path = found.folder / MANIFEST_FILE
-    if not path.is_file() or sha256_of(path) != found.fingerprint or model.manifest != found.manifest:
-        raise ManifestError(f"{found.folder} changed while it was loaded; once it is complete, load it again")
+    path = bundle.folder / MANIFEST_FILE
+    if not path.is_file() or sha256_of(path) != bundle.fingerprint or model.manifest != bundle.manifest:
+        raise ManifestError(f"{bundle.folder} changed while it was loaded; once it is complete, load it again")

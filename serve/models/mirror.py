@@ -12,7 +12,7 @@ from typing import Any
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import RequestError
-from serve.models.served_model import Service
+from serve.models.served_model import ServedModel
 from serve.observability.timing import Timing
 from serve.scheduling.batcher import Pixels
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 10.0
 class Mirror:
     """Repeats a `share` of what `stable` was asked on `canary`."""
 
-    def __init__(self, stable: Service, canary: Service, share: float) -> None:
+    def __init__(self, stable: ServedModel, canary: ServedModel, share: float) -> None:
         self.stable, self.canary, self.share = stable, canary, share
         self._running: set[asyncio.Task[None]] = set()
 
@@ -57,7 +57,7 @@ class Mirror:
         return True
 
     def _start(self, work: Coroutine[Any, Any, Sequence[Outputs | ImageError]], said: Sequence[Outputs]) -> None:
-        self.canary.keep()
+        self.canary.acquire()
         task = asyncio.create_task(self._compare(work, said))
         self._running.add(task)
         task.add_done_callback(self._end)

@@ -7,38 +7,38 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from contract.request_error import RequestError
-from serve.health import Life
+from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.mirror import Mirror
-from serve.models.repository import Found, Labels, Repository, Shelf
-from serve.models.served_model import Service
+from serve.models.repository import BundleEntry, Catalog, Labels, Repository
+from serve.models.served_model import ServedModel
 from serve.observability.metrics import ModelId
 
 STABLE, CANARY = "stable", "canary"
 
 
-Relabel = Callable[[Shelf], Mapping[str, Labels | None]]
+Relabel = Callable[[Catalog], Mapping[str, Labels | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class ModelEntry:
     """One model's services, and the labels that they have."""
 
     labels: Labels
-    stable: Service
-    canary: Service | None = None
+    stable: ServedModel
+    canary: ServedModel | None = None
 
     def connect(self) -> None:
         """Let the stable one show some of what it answers to the canary, and no other one anything."""
-        for service in self.by_label.values():
-            if isinstance(service.mirror, Mirror):
-                service.mirror.close()
-            service.mirror = None
+        for served in self.by_label.values():
+            if isinstance(served.mirror, Mirror):
+                served.mirror.close()
+            served.mirror = None
         if self.canary and self.labels.mirror:
             self.stable.mirror = Mirror(self.stable, self.canary, self.labels.mirror)
 
     @property
-    def by_label(self) -> dict[str, Service]:
+    def by_label(self) -> dict[str, ServedModel]:
         """Services by label."""
         return {STABLE: self.stable, **({CANARY: self.canary} if self.canary else {})}
 
@@ -47,27 +47,27 @@ class Served:
         """A line for people."""
         share = self.labels.mirror if self.canary else 0
         mirrored = f", which gets a copy of {100 * share:g} % of the requests" if share else ""
-        return ", ".join(f"{label} {service.id.version}" for label, service in self.by_label.items()) + mirrored
+        return ", ".join(f"{label} {served.id.version}" for label, served in self.by_label.items()) + mirrored
 
-    def find(self, version: str | None) -> Service | None:
+    def find(self, version: str | None) -> ServedModel | None:
         """The service of a version or label; without one, the stable one."""
-        known = {service.id.version: service for service in self.by_label.values()} | self.by_label
+        known = {served.id.version: served for served in self.by_label.values()} | self.by_label
         return known.get(version or STABLE)
 
 
-class Models:
+class ModelRegistry:
     """The services of the bundles in `repository`; `life` ends with the first stable one that can't answer any more."""
 
-    def __init__(self, repository: Repository, loader: Loader, life: Life) -> None:
-        self.repository, self.loader, self.life = repository, loader, life
-        self.table: Mapping[str, Served] = {}
-        self._open: dict[str, Service] = {}  # by fingerprint
-        self._workers: dict[Service, asyncio.Task[None]] = {}
+    def __init__(self, repository: Repository, loader: Loader, health: Health) -> None:
+        self.repository, self.loader, self.health = repository, loader, health
+        self.table: Mapping[str, ModelEntry] = {}
+        self._open: dict[str, ServedModel] = {}  # by fingerprint
+        self._workers: dict[ServedModel, asyncio.Task[None]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._retired: set[ModelId] = set()
         self._changing = asyncio.Lock()
 
-    def find(self, name: str | None, version: str | None = None) -> Service:
+    def find(self, name: str | None, version: str | None = None) -> ServedModel:
         """The service of a model in a version, or under a label; without a name the only model there is.
 
         Raises `RequestError` 404, and 422 where it takes a name.
@@ -82,39 +82,39 @@ class Models:
                     f"several models are being served; choose one with ?model=: {', '.join(self.table)}",
                 )
             name = next(iter(self.table))
-        service = self.table[name].find(version) if name in self.table else None
-        if service is None:
+        served = self.table[name].find(version) if name in self.table else None
+        if served is None:
             raise RequestError(
                 404, "model_not_found", "no such model or version is being served; GET /models lists them"
             )
-        return service
+        return served
 
     @property
-    def services(self) -> list[Service]:
+    def served_models(self) -> list[ServedModel]:
         """All that answer."""
         return list(self._open.values())
 
     def versions(self, name: str) -> list[str]:
         """The versions in which a model is served."""
-        return [service.id.version for service in self.table[name].by_label.values()]
+        return [served.id.version for served in self.table[name].by_label.values()]
 
     def load_all(self) -> None:
         """Before anything is served. Raises `UserError`."""
-        shelf = self.repository.scan()
-        plan = self.repository.plan(shelf)
-        self._take(plan, shelf, {found.fingerprint: self.loader.load(found) for found in _wanted(plan, shelf)})
-        if len(self.services) != 1:
+        catalog = self.repository.scan()
+        plan = self.repository.plan(catalog)
+        self._take(plan, catalog, {bundle.fingerprint: self.loader.load(bundle) for bundle in _wanted(plan, catalog)})
+        if len(self.served_models) != 1:
             self._print()
 
     def start(self) -> None:
         """Let those answer that don't yet; there is an event loop now."""
-        for service in self._open.values():
-            if service not in self._workers:
-                self._workers[service] = asyncio.create_task(self._work(service))
+        for served in self._open.values():
+            if served not in self._workers:
+                self._workers[served] = asyncio.create_task(self._work(served))
 
     async def stop(self, seconds: float) -> None:
         """End; what is being computed has so long."""
-        self.life.hung = not await self.loader.finish(seconds)
+        self.health.hung = not await self.loader.finish(seconds)
         for task in [*self._workers.values(), *self._retiring]:
             task.cancel()
 
@@ -125,75 +125,77 @@ class Models:
         takes its place among them at once. Raises `UserError`, and then everything is as before.
         """
         async with self._changing:
-            shelf = await asyncio.to_thread(self.repository.scan)
-            changes = relabel(shelf)
-            plan = self.repository.plan(shelf, changes)
-            opened = {found.fingerprint: await self._load(found) for found in _wanted(plan, shelf)}
+            catalog = await asyncio.to_thread(self.repository.scan)
+            changes = relabel(catalog)
+            plan = self.repository.plan(catalog, changes)
+            opened = {bundle.fingerprint: await self._load(bundle) for bundle in _wanted(plan, catalog)}
             if changes:
                 await asyncio.to_thread(self.repository.keep, changes)
-            gone = set(self.services) - set(opened.values())
-            self._take(plan, shelf, opened)
+            gone = set(self.served_models) - set(opened.values())
+            self._take(plan, catalog, opened)
             self.start()
             self._retire(gone)
         self._print()
 
-    async def _load(self, found: Found) -> Service:
-        known = self._open.get(found.fingerprint)
-        return known if known else await asyncio.to_thread(self.loader.load, found)
+    async def _load(self, bundle: BundleEntry) -> ServedModel:
+        known = self._open.get(bundle.fingerprint)
+        return known if known else await asyncio.to_thread(self.loader.load, bundle)
 
-    def _take(self, plan: Mapping[str, Labels], shelf: Shelf, opened: dict[str, Service]) -> None:
+    def _take(self, plan: Mapping[str, Labels], catalog: Catalog, opened: dict[str, ServedModel]) -> None:
         """From now on requests find these."""
         self._open = opened
-        self.table = {name: _serve(labels, shelf[name], opened) for name, labels in plan.items()}
-        for served in self.table.values():
-            served.connect()
+        self.table = {name: _serve(labels, catalog[name], opened) for name, labels in plan.items()}
+        for entry in self.table.values():
+            entry.connect()
         self._tell_metrics()
 
     def _tell_metrics(self) -> None:
         metrics = self.loader.metrics
-        for model in self._retired - {service.id for service in self.services}:
+        for model in self._retired - {served.id for served in self.served_models}:
             metrics.forget(model)  # again, as an answer may have been counted after its model had retired
         self._retired.clear()
         metrics.info.clear()
-        for served in self.table.values():
-            for label, service in served.by_label.items():
-                metrics.info.labels(*service.id, label).set(1)
-                metrics.watch(service.id, service.admission)
+        for entry in self.table.values():
+            for label, served in entry.by_label.items():
+                metrics.info.labels(*served.id, label).set(1)
+                metrics.watch(served.id, served.admission)
 
     def _print(self) -> None:
-        lines = [f"Serving {name}: {served.summary}" for name, served in sorted(self.table.items())]
+        lines = [f"Serving {name}: {entry.summary}" for name, entry in sorted(self.table.items())]
         print("\n".join(lines) or "No model is being served", flush=True)
 
-    def _retire(self, services: Iterable[Service]) -> None:
+    def _retire(self, served_models: Iterable[ServedModel]) -> None:
         """Let services end that nobody finds any more."""
-        for service in services:
-            retiring = asyncio.create_task(self._end(service))
+        for served in served_models:
+            retiring = asyncio.create_task(self._end(served))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    async def _end(self, service: Service) -> None:
+    async def _end(self, served: ServedModel) -> None:
         """Once those who had found it have their answers."""
-        await service.idle()
-        worker = self._workers.pop(service)
+        await served.wait_idle()
+        worker = self._workers.pop(served)
         worker.cancel()
         await asyncio.wait([worker])
-        if service.id not in {other.id for other in self.services}:
-            self.loader.metrics.forget(service.id)
-            self._retired.add(service.id)
-        del service, worker
-        gc.collect()  # a session is hundreds of megabytes, and Python would let it wait for its next full round
+        if served.id not in {other.id for other in self.served_models}:
+            self.loader.metrics.forget(served.id)
+            self._retired.add(served.id)
+        del served, worker
+        # A session is hundreds of megabytes, and Python would let it wait for its next full round. In a thread, so that
+        # the one that ran its last batch has let go of it.
+        await asyncio.to_thread(gc.collect)
 
-    async def _work(self, service: Service) -> None:
+    async def _work(self, served: ServedModel) -> None:
         try:
-            await service.batcher.work()
+            await served.batcher.work()
         except Exception as error:  # it answers nothing any more, whatever it was
-            served = self.table.get(service.id.model)
-            if served and served.stable is service:  # the server ends and says why
-                self.life.failure = error
-            elif served and served.canary is service:
-                self._drop_canary(served.stable, service, error)
+            entry = self.table.get(served.id.model)
+            if entry and entry.stable is served:  # the server ends and says why
+                self.health.failure = error
+            elif entry and entry.canary is served:
+                self._drop_canary(entry.stable, served, error)
             else:
-                name, version = service.id
+                name, version = served.id
                 print(
                     f"error: {error}; version {version} of {name} has failed and is no longer served; "
                     "the others are not affected",
@@ -201,22 +203,22 @@ class Models:
                     flush=True,
                 )
 
-    def _drop_canary(self, stable: Service, canary: Service, error: Exception) -> None:
+    def _drop_canary(self, stable: ServedModel, canary: ServedModel, error: Exception) -> None:
         """It is on trial: its end must not be that of the others. When the folder is read again it is tried again."""
         name, version = canary.id
         print(f"error: {error}; the canary (version {version} of {name}) is removed", file=sys.stderr, flush=True)
-        self._open = {key: service for key, service in self._open.items() if service is not canary}
-        self.table = {**self.table, name: Served(labels=Labels(stable=stable.id.version), stable=stable)}
+        self._open = {key: served for key, served in self._open.items() if served is not canary}
+        self.table = {**self.table, name: ModelEntry(labels=Labels(stable=stable.id.version), stable=stable)}
         self.table[name].connect()
         self._tell_metrics()
         self._retire([canary])
 
 
-def _serve(labels: Labels, versions: Mapping[str, Found], opened: Mapping[str, Service]) -> Served:
-    services = {label: opened[versions[version].fingerprint] for label, version in labels.versions.items()}
-    return Served(labels=labels, stable=services[STABLE], canary=services.get(CANARY))
+def _serve(labels: Labels, versions: Mapping[str, BundleEntry], opened: Mapping[str, ServedModel]) -> ModelEntry:
+    served_models = {label: opened[versions[version].fingerprint] for label, version in labels.versions.items()}
+    return ModelEntry(labels=labels, stable=served_models[STABLE], canary=served_models.get(CANARY))
 
 
-def _wanted(plan: Mapping[str, Labels], shelf: Shelf) -> list[Found]:
+def _wanted(plan: Mapping[str, Labels], catalog: Catalog) -> list[BundleEntry]:
     """The bundles that the labels name."""
-    return [shelf[name][version] for name, labels in plan.items() for version in labels.versions.values()]
+    return [catalog[name][version] for name, labels in plan.items() for version in labels.versions.values()]

@@ -25,7 +25,7 @@ PLACES = ("", "*/", "*/*/")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class BundleEntry:
     """A bundle in the folder. `fingerprint` is its manifest's SHA-256, `exported` its time of export (Unix time)."""
 
     manifest: Manifest
@@ -52,7 +52,7 @@ class Labels:
         return {"stable": self.stable, **({"canary": self.canary} if self.canary else {})}
 
 
-Shelf = Mapping[str, Mapping[str, Found]]
+Catalog = Mapping[str, Mapping[str, BundleEntry]]
 """Bundles by name and version."""
 NOTHING: Mapping[str, "Labels | None"] = MappingProxyType({})
 _FILE = TypeAdapter(dict[str, Labels | None])
@@ -64,20 +64,20 @@ class Repository:
     def __init__(self, folder: Path, *, single: bool = False) -> None:
         self.folder, self.single = folder, single
 
-    def scan(self) -> Shelf:
+    def scan(self) -> Catalog:
         """What is there. Raises `ManifestError`, also where a version is there twice or nothing is."""
-        shelf: dict[str, dict[str, Found]] = {}
-        for found in [_look(self.folder)] if self.single else self._bundles():
-            versions = shelf.setdefault(found.manifest.name, {})
-            if twice := versions.get(found.manifest.version):
-                what = f"{found.manifest.name}, version {found.manifest.version}"
-                raise ManifestError(f"{twice.folder} and {found.folder} are both {what}; remove one of them")
-            versions[found.manifest.version] = found
-        if not shelf:
+        catalog: dict[str, dict[str, BundleEntry]] = {}
+        for bundle in [_look(self.folder)] if self.single else self._bundles():
+            versions = catalog.setdefault(bundle.manifest.name, {})
+            if twice := versions.get(bundle.manifest.version):
+                what = f"{bundle.manifest.name}, version {bundle.manifest.version}"
+                raise ManifestError(f"{twice.folder} and {bundle.folder} are both {what}; remove one of them")
+            versions[bundle.manifest.version] = bundle
+        if not catalog:
             raise ManifestError(f"{self.folder} has no bundle; expected folders that contain a {MANIFEST_FILE}")
-        return shelf
+        return catalog
 
-    def _bundles(self) -> Iterator[Found]:
+    def _bundles(self) -> Iterator[BundleEntry]:
         """One that can't be read must not keep the others from being served."""
         for folder in self._folders():
             try:
@@ -92,15 +92,15 @@ class Repository:
         inside = [path.parent for path in paths]
         return [path for path in inside if not any(part[0] == "." for part in path.relative_to(self.folder).parts)]
 
-    def plan(self, shelf: Shelf, changes: Mapping[str, Labels | None] = NOTHING) -> dict[str, Labels]:
+    def plan(self, catalog: Catalog, changes: Mapping[str, Labels | None] = NOTHING) -> dict[str, Labels]:
         """What to serve, with `changes` of the labels that are kept.
 
         Raises `UserError` for labels that make no sense or are of versions that are not there.
         """
-        newest = {name: Labels(stable=newest_of(versions)) for name, versions in shelf.items()}
+        newest = {name: Labels(stable=newest_of(versions)) for name, versions in catalog.items()}
         plan = {name: labels for name, labels in {**newest, **self._kept(), **changes}.items() if labels}
         for name, labels in plan.items():
-            _check(name, labels, list(shelf.get(name, {})))
+            _check(name, labels, list(catalog.get(name, {})))
         return plan
 
     def _kept(self) -> dict[str, Labels | None]:
@@ -143,13 +143,13 @@ def _check(name: str, labels: Labels, there: list[str]) -> None:
             raise UserError(f"{name} has no version {version} to use as {label}; available versions: {known}")
 
 
-def newest_of(versions: Mapping[str, Found]) -> str:
+def newest_of(versions: Mapping[str, BundleEntry]) -> str:
     """The version that was exported last."""
     return max(versions, key=lambda version: (versions[version].exported, version))
 
 
-def _look(folder: Path) -> Found:
+def _look(folder: Path) -> BundleEntry:
     manifest, path = Manifest.read(folder), folder / MANIFEST_FILE
     # Only the file's time tells when a bundle of format 1 was exported; a plain copy of it counts as new.
     exported = manifest.exported_at.timestamp() if manifest.exported_at else path.stat().st_mtime
-    return Found(manifest=manifest, folder=folder, fingerprint=sha256_of(path), exported=exported)
+    return BundleEntry(manifest=manifest, folder=folder, fingerprint=sha256_of(path), exported=exported)

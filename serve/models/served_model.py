@@ -20,8 +20,8 @@ from serve.scheduling.admission import Admission
 from serve.scheduling.batch_times import BatchTimes
 from serve.scheduling.batcher import Batcher, Pixels
 from serve.scheduling.decoder import DecodePool, Decoder
-from serve.scheduling.executor import Lanes
-from serve.v2.codec import Query
+from serve.scheduling.executor import BatchExecutor
+from serve.v2.codec import InferQuery
 
 EDGES = ("left", "top", "right", "bottom")
 
@@ -40,11 +40,11 @@ class ImageAnswer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class SharedResources:
     """What all models share: threads that decode, lanes that compute, and the counters."""
 
     decoding: DecodePool
-    lanes: Lanes
+    executor: BatchExecutor
     metrics: ServerMetrics
 
 
@@ -58,21 +58,21 @@ class Mirror(Protocol):
         """Pixels and their outputs."""
 
 
-class Service:
+class ServedModel:
     """Answers for pictures with one model."""
 
-    def __init__(self, model: Model, tuning: Tuning, machine: Machine, max_wait_s: float) -> None:
+    def __init__(self, model: Model, tuning: Tuning, shared: SharedResources, max_wait_s: float) -> None:
         self.model, self.tuning = model, tuning
         self.id = ModelId(model.manifest.name, model.manifest.version)
-        self.metrics, self.statistics = machine.metrics, Statistics()
-        self.decoder = Decoder(model.manifest.image, machine.decoding, self._on_picture)
-        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), machine.lanes, self._on_batch)
+        self.metrics, self.statistics = shared.metrics, Statistics()
+        self.decoder = Decoder(model.manifest.image, shared.decoding, self._on_picture)
+        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), shared.executor, self._on_batch)
         self.admission = Admission(self.decoder, self.batcher, max_wait_s)
         self.mirror: Mirror | None = None
         self._users, self._idle = 0, asyncio.Event()
         self._idle.set()
 
-    def keep(self) -> None:
+    def acquire(self) -> None:
         """One more uses it: it answers until it is released."""
         self._users += 1
         self._idle.clear()
@@ -83,7 +83,7 @@ class Service:
         if not self._users:
             self._idle.set()
 
-    async def idle(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait until nobody uses it."""
         await self._idle.wait()
 
@@ -125,12 +125,12 @@ class Service:
             self.mirror.pixels(images, results)
         return results
 
-    async def infer(self, query: Query, deadline: float, timing: Timing) -> list[Outputs]:
+    async def infer(self, query: InferQuery, deadline: float, timing: Timing) -> list[Outputs]:
         """The outputs of each picture of a V2 request. Raises as `run_files`, and the `ImageError` of a bad file."""
         if query.pixels:
             return await self.run_pixels(query.pixels, deadline, timing)
         results = await self.run_files(query.files, deadline, timing)
-        return [good(result, place, len(results)) for place, result in enumerate(results, 1)]
+        return [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
 
     async def _run(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
         waiting = self.batcher.submit(images, deadline)
@@ -188,7 +188,7 @@ class Service:
         return file.getvalue()
 
 
-def good(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
+def raise_if_unreadable(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
     """Where a request has one error as a whole, it says which picture it means."""
     if isinstance(result, ImageError):
         raise ImageError(result.code, f"image {place} of {count}: {result}" if count > 1 else str(result))

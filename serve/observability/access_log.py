@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 
-from serve.observability.record import Access
+from serve.observability.record import RequestRecord
 
 LINES = 10_000
 CLOSE_S = 1.0
@@ -57,17 +57,17 @@ class AccessLog:
         self._listener = _Listener(lines, _Stdout())
         self._listener.start()
 
-    def write(self, access: Access) -> None:
+    def write(self, record: RequestRecord) -> None:
         """One line."""
-        stages = {f"{name}_ms": round(1000 * seconds, 2) for name, seconds in access.timing.stages.items()}
+        stages = {f"{name}_ms": round(1000 * seconds, 2) for name, seconds in record.timing.stages.items()}
         line = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request_id": access.request_id,
-            "client": access.client,
-            "method": access.method or "other",
-            "route": access.route or "unmatched",
-            "status": access.status,
-            **access.timing.model._asdict(),
+            "request_id": record.request_id,
+            "client": record.client,
+            "method": record.method or "other",
+            "route": record.route or "unmatched",
+            "status": record.status,
+            **record.timing.model._asdict(),
             **stages,
         }
         self._logger.info(json.dumps(line))

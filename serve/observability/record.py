@@ -14,7 +14,7 @@ METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
+class RequestRecord:
     """One request. What its client chose freely, its path and headers, is told to nobody."""
 
     request_id: str
@@ -31,10 +31,10 @@ class Access:
     """By names in small letters, for the caller's trace."""
 
 
-class Witness(Protocol):
+class RequestListener(Protocol):
     """Who is told of every request."""
 
-    def write(self, access: Access) -> None:
+    def write(self, record: RequestRecord) -> None:
         """Take note; must not keep the event loop."""
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from contract import UserError
-from serve.observability.record import REQUEST_ID, Access
+from serve.observability.record import REQUEST_ID, RequestRecord
 from serve.observability.timing import Timing
 
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ class Tracing:
         self._tracer = self._provider.get_tracer("serve")
         self._extract = TraceContextTextMapPropagator().extract
 
-    def write(self, access: Access) -> None:
+    def write(self, record: RequestRecord) -> None:
         """The spans of a request that ends now. Like the access log, they have its route and not its path."""
         from opentelemetry.trace import SpanKind
 
-        end, at, timing = time.perf_counter(), _wall_clock(), access.timing
-        name, attributes, failed = _describe(access)
+        end, at, timing = time.perf_counter(), _wall_clock(), record.timing
+        name, attributes, failed = _describe(record)
         if timing.model.model:
             attributes |= {"model.name": timing.model.model, "model.version": timing.model.version}
-        caller = self._extract(access.headers)
+        caller = self._extract(record.headers)
         span = self._tracer.start_span(name, caller, SpanKind.SERVER, attributes, start_time=at(timing.started))
         self._write_stages(span, timing, at)
         if failed:
-            _fail(span, access.status)
+            _fail(span, record.status)
         span.end(at(end))
 
     def _write_stages(self, request: "Span", timing: Timing, at: Callable[[float], int]) -> None:
@@ -129,29 +129,29 @@ def _resource() -> "Resource":
     return Resource.create({SERVICE_NAME: named or SERVICE})
 
 
-def _describe(access: Access) -> "tuple[str, Attributes, bool]":
+def _describe(record: RequestRecord) -> "tuple[str, Attributes, bool]":
     """The span's name, its attributes by OpenTelemetry's semantic conventions, and whether the server has failed."""
-    if isinstance(access.status, str):
-        return _describe_call(access)
+    if isinstance(record.status, str):
+        return _describe_call(record)
     attributes: Attributes = {
-        "http.request.method": access.method or "_OTHER",
-        "http.response.status_code": access.status,
-        f"http.response.header.{REQUEST_ID}": [access.request_id],
+        "http.request.method": record.method or "_OTHER",
+        "http.response.status_code": record.status,
+        f"http.response.header.{REQUEST_ID}": [record.request_id],
     }
-    if access.route:
-        attributes["http.route"] = access.route
-    return f"{access.method or 'HTTP'} {access.route or 'unmatched'}", attributes, access.status >= 500
+    if record.route:
+        attributes["http.route"] = record.route
+    return f"{record.method or 'HTTP'} {record.route or 'unmatched'}", attributes, record.status >= 500
 
 
-def _describe_call(access: Access) -> "tuple[str, Attributes, bool]":
-    name = (access.route or "").lstrip("/")
+def _describe_call(record: RequestRecord) -> "tuple[str, Attributes, bool]":
+    name = (record.route or "").lstrip("/")
     attributes: Attributes = {
         "rpc.system.name": "grpc",
         "rpc.method": name,
-        "rpc.response.status_code": access.status,
-        f"rpc.response.metadata.{REQUEST_ID}": [access.request_id],
+        "rpc.response.status_code": record.status,
+        f"rpc.response.metadata.{REQUEST_ID}": [record.request_id],
     }
-    return name, attributes, access.status in GRPC_FAILURES
+    return name, attributes, record.status in GRPC_FAILURES
 
 
 def _fail(span: "Span", status: int | str) -> None:

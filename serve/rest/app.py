@@ -10,12 +10,12 @@ from serve import VERSION
 from serve.auth import Keys, RequireKeys
 from serve.budget import BoundBodies
 from serve.config import ServeConfig
-from serve.dataplane import Intake
+from serve.dataplane import DataPlane
 from serve.errors import install_error_handlers
-from serve.models.registry import Models
-from serve.observability.record import Witness
+from serve.models.registry import ModelRegistry
+from serve.observability.record import RequestListener
 from serve.rest.middleware import Observe
-from serve.rest.openapi.completion import Facts
+from serve.rest.openapi.completion import DocumentContext
 from serve.rest.openapi.docs import add_docs
 from serve.rest.routes import health, predict, repository, torchserve, v2
 from serve.rest.routes import models as served
@@ -24,40 +24,40 @@ from serve.rest.ui.page import add_page
 HUNG_S = 5.0
 
 
-def create_app(intake: Intake, keys: Keys, witnesses: Sequence[Witness] = ()) -> FastAPI:
+def create_app(dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener] = ()) -> FastAPI:
     """The application for the intake's models."""
-    models, config = intake.models, intake.config
+    registry, config = dataplane.registry, dataplane.config
     app = FastAPI(
         title="Image classification",
         version=VERSION,
-        lifespan=_lifespan(models, witnesses),
+        lifespan=_lifespan(registry, listeners),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    metrics = models.loader.metrics
+    metrics = registry.loader.metrics
     install_error_handlers(app, metrics)
-    app.add_middleware(BoundBodies, budget=intake.bodies)
+    app.add_middleware(BoundBodies, budget=dataplane.bodies)
     _add_middleware(app, config, keys)
     # The first that a request meets.
-    app.add_middleware(Observe, metrics=metrics, life=models.life, witnesses=witnesses)
-    _add_routes(app, intake, keys)
+    app.add_middleware(Observe, metrics=metrics, health=registry.health, listeners=listeners)
+    _add_routes(app, dataplane, keys)
     return app
 
 
-def _add_routes(app: FastAPI, intake: Intake, keys: Keys) -> None:
+def _add_routes(app: FastAPI, dataplane: DataPlane, keys: Keys) -> None:
     """The repository's only where somebody may use them."""
-    models, admin = intake.models, keys.admin is not None
-    app.include_router(predict.routes(intake))
-    app.include_router(served.routes(models))
-    app.include_router(torchserve.routes(intake))
-    app.include_router(v2.routes(intake, models.life, repository=admin))
+    registry, admin = dataplane.registry, keys.admin is not None
+    app.include_router(predict.routes(dataplane))
+    app.include_router(served.routes(registry))
+    app.include_router(torchserve.routes(dataplane))
+    app.include_router(v2.routes(dataplane, registry.health, repository=admin))
     if admin:
-        app.include_router(repository.routes(models))
-    app.include_router(health.routes(models.loader.metrics, models.life))
+        app.include_router(repository.routes(registry))
+    app.include_router(health.routes(registry.loader.metrics, registry.health))
     # Who needs a key to ask what is served is not told it by the examples either.
-    add_docs(app, Facts(keys=keys, model=None if keys.api else min(models.table, default=None)))
+    add_docs(app, DocumentContext(keys=keys, model=None if keys.api else min(registry.table, default=None)))
     add_page(app)
 
 
@@ -77,14 +77,14 @@ def _add_middleware(app: FastAPI, config: ServeConfig, keys: Keys) -> None:
 
 
 def _lifespan(
-    models: Models, witnesses: Sequence[Witness]
+    registry: ModelRegistry, listeners: Sequence[RequestListener]
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        models.start()
+        registry.start()
         yield
-        await models.stop(HUNG_S)
-        for witness in witnesses:
-            witness.close()
+        await registry.stop(HUNG_S)
+        for listener in listeners:
+            listener.close()
 
     return lifespan

@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from serve.dataplane import Intake
+from serve.dataplane import DataPlane
 from serve.errors import refuse
 
 
-def early_route(intake: Intake) -> type[APIRoute]:
+def early_route(dataplane: DataPlane) -> type[APIRoute]:
     """For routers whose POST takes pictures."""
 
     class EarlyRoute(APIRoute):
@@ -21,8 +21,8 @@ def early_route(intake: Intake) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                refusal = intake.refusal(request.scope["timing"]) if request.method == "POST" else None
-                return refuse(request, refusal, intake.models.loader.metrics) if refusal else await handle(request)
+                refusal = dataplane.refusal(request.scope["timing"]) if request.method == "POST" else None
+                return refuse(request, refusal, dataplane.registry.loader.metrics) if refusal else await handle(request)
 
             return answer
 

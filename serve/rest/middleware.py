@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.health import Life
+from serve.health import Health
 from serve.observability.metrics import ServerMetrics
-from serve.observability.record import METHODS, REQUEST_ID, Access, Witness, choose_id
+from serve.observability.record import METHODS, REQUEST_ID, RequestListener, RequestRecord, choose_id
 from serve.observability.timing import Timing
 
 
@@ -18,8 +18,10 @@ class Observe:
     connect anew, which finds another server.
     """
 
-    def __init__(self, app: ASGIApp, metrics: ServerMetrics, life: Life, witnesses: Sequence[Witness] = ()) -> None:
-        self.app, self.metrics, self.life, self.witnesses = app, metrics, life, witnesses
+    def __init__(
+        self, app: ASGIApp, metrics: ServerMetrics, health: Health, listeners: Sequence[RequestListener] = ()
+    ) -> None:
+        self.app, self.metrics, self.health, self.listeners = app, metrics, health, listeners
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -37,7 +39,7 @@ class Observe:
                 headers = MutableHeaders(scope=message)
                 headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
                 # Who waits for "100 Continue" may not send its body any more, and something else in its place.
-                if self.life.leaving or (status >= 400 and "expect" in given):
+                if self.health.leaving or (status >= 400 and "expect" in given):
                     headers["Connection"] = "close"
             await send(message)
 
@@ -49,7 +51,7 @@ class Observe:
             self._tell(scope, route, status, given)
 
     def _tell(self, scope: Scope, route: str | None, status: int, headers: Headers) -> None:
-        access = Access(
+        record = RequestRecord(
             request_id=scope["request_id"],
             client=(scope.get("client") or ("",))[0],
             method=scope["method"] if scope["method"] in METHODS else "",
@@ -58,5 +60,5 @@ class Observe:
             timing=scope["timing"],
             headers=headers,
         )
-        for witness in self.witnesses:
-            witness.write(access)
+        for listener in self.listeners:
+            listener.write(record)

@@ -4,7 +4,7 @@ import math
 import time
 
 from contract.request_error import RequestError
-from serve.scheduling.batcher import Batcher, late
+from serve.scheduling.batcher import Batcher, deadline_exceeded
 from serve.scheduling.decoder import Decoder
 
 LONGEST_RETRY_S = 5.0
@@ -51,7 +51,7 @@ class Admission:
             raise refusal
         last = self._wait_behind(count - 1)
         if time.perf_counter() + last + self._batcher.times.fastest_s > deadline:
-            raise late()
+            raise deadline_exceeded()
 
     def _wait_behind(self, more: int) -> float:
         """As `wait_s`, if so many more came before."""

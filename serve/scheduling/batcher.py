@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from contract.graph import Outputs
 from contract.request_error import RequestError
 from serve.scheduling.batch_times import BatchTimes
-from serve.scheduling.executor import Lanes
+from serve.scheduling.executor import BatchExecutor
 
 Pixels = NDArray[np.uint8]
 
@@ -50,13 +50,15 @@ class Batcher:
     Deadlines are moments of `time.perf_counter`.
     """
 
-    def __init__(self, run: Callable[[Pixels], Outputs], times: BatchTimes, lanes: Lanes, on_batch: OnBatch) -> None:
+    def __init__(
+        self, run: Callable[[Pixels], Outputs], times: BatchTimes, executor: BatchExecutor, on_batch: OnBatch
+    ) -> None:
         self.times = times
-        self._run, self._lanes, self._on_batch = run, lanes, on_batch
+        self._run, self._executor, self._on_batch = run, executor, on_batch
         self._waiting: dict[_Job, None] = {}  # in the order they came; a dict, so that any can leave at once
         self._arrived = asyncio.Event()
         self._broken: SessionBrokenError | None = None
-        lanes.join(self)
+        executor.join(self)
 
     @property
     def waiting(self) -> int:
@@ -65,19 +67,19 @@ class Batcher:
 
     def wait_s(self, ahead: int) -> float:
         """How long an image will wait that comes after `ahead` others: until a lane is free and they are done."""
-        batches = max(0, ahead // self.times.largest - max(0, self._lanes.free - 1))
-        others = self._lanes.others(self)
-        return self._lanes.first_free_s + (others + batches * (1 + others)) * self._batch_s
+        batches = max(0, ahead // self.times.largest - max(0, self._executor.free - 1))
+        others = self._executor.others(self)
+        return self._executor.first_free_s + (others + batches * (1 + others)) * self._batch_s
 
     @property
     def image_s(self) -> float:
         """How long an image of a large batch holds back those behind it, where there are many of each model."""
-        return (1 + self._lanes.others(self)) * self._batch_s / self.times.largest
+        return (1 + self._executor.others(self)) * self._batch_s / self.times.largest
 
     @property
     def _batch_s(self) -> float:
         """How long a large batch holds back those behind it."""
-        return self.times.seconds(self.times.largest) / self._lanes.count
+        return self.times.seconds(self.times.largest) / self._executor.count
 
     def submit(self, images: Sequence[Pixels], deadline: float = math.inf) -> "list[asyncio.Future[Answered]]":
         """Queue images, uint8 [H, W, 3] each; each has a future of its own, which ends in `RequestError` 504 when late.
@@ -100,7 +102,7 @@ class Batcher:
 
     async def work(self) -> None:
         """Run batches until cancelled. Raises `SessionBrokenError` when the session answers nothing any more."""
-        feeds = [asyncio.create_task(self._feed()) for _ in range(self._lanes.count)]
+        feeds = [asyncio.create_task(self._feed()) for _ in range(self._executor.count)]
         try:
             await asyncio.gather(*feeds)
         except SessionBrokenError as error:
@@ -116,14 +118,14 @@ class Batcher:
         """Keep one lane busy."""
         while True:
             await self._arrived.wait()
-            async with self._lanes.turn():
+            async with self._executor.turn():
                 if batch := self._take():
                     await self._answer(batch)
 
     def _take(self) -> list[_Job]:
         """The next batch: what waits, shared among the free lanes."""
         self._refuse_late()
-        size = self.times.bucket(math.ceil(len(self._waiting) / self._lanes.free))
+        size = self.times.bucket(math.ceil(len(self._waiting) / self._executor.free))
         batch = [job for job, _ in zip(list(self._waiting), range(size), strict=False)]
         for job in batch:
             del self._waiting[job]
@@ -138,7 +140,7 @@ class Batcher:
         for place, job in enumerate(alive):
             ahead = place // self.times.largest * self._batch_s
             if now + ahead + self.times.fastest_s > job.deadline:
-                job.answer.set_exception(late())
+                job.answer.set_exception(deadline_exceeded())
         self._waiting = {job: None for job in alive if not job.answer.done()}
 
     async def _answer(self, batch: list[_Job]) -> None:
@@ -162,7 +164,7 @@ class Batcher:
                 job.answer.set_result(Answered(outputs.rows(row, row + 1), started - job.queued, taken, len(batch)))
 
     async def _run_batch(self, pixels: Pixels) -> Outputs:
-        return await self._lanes.run(partial(self._run, pixels), self.times.seconds(len(pixels)))
+        return await self._executor.run(partial(self._run, pixels), self.times.seconds(len(pixels)))
 
     async def _require_life(self, pixels: Pixels, error: Exception) -> None:
         """After a crash: run a black picture. Raises `SessionBrokenError` if the session can't do even that."""
@@ -182,7 +184,7 @@ class SessionBrokenError(Exception):
     """The session can't be used any more; only a new process can mend that."""
 
 
-def late() -> RequestError:
+def deadline_exceeded() -> RequestError:
     """The answer for a request whose time is up, or will be before it could be answered."""
     message = "the answer would come after the request's deadline; try again later or allow more time"
     return RequestError(504, "deadline_exceeded", message)

@@ -19,7 +19,7 @@ class Queue(Protocol):
         """How many wait."""
 
 
-class Lanes:
+class BatchExecutor:
     """So many batches run at once, whichever model they are of; the models that have work take turns."""
 
     def __init__(self, count: int) -> None:

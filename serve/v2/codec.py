@@ -68,17 +68,17 @@ class InferRequest(_Strict):
         if given is None:
             return None
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise bad(f"timeout is {given!r}; expected whole microseconds, at least 1")
+            raise malformed_request(f"timeout is {given!r}; expected whole microseconds, at least 1")
         return max(1, given // 1000)
 
 
-def bad(message: str) -> RequestError:
+def malformed_request(message: str) -> RequestError:
     """The error for a request that does not keep to the protocol; what it quotes may be long."""
     return RequestError(400, "malformed_request", message[:300])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Query:
+class InferQuery:
     """An inference request that was read: the pictures to answer for, as pixels or as files, and how to answer."""
 
     request: InferRequest
@@ -88,7 +88,7 @@ class Query:
     """Whether outputs are binary unless they say otherwise."""
 
 
-def read_query(body: bytes, header_length: str | None, size: int, most: int) -> Query:
+def read_query(body: bytes, header_length: str | None, size: int, most: int) -> InferQuery:
     """The pictures of a request over REST: uint8 [N, size, size, 3], or N files; at most `most`.
 
     Raises `RequestError` 400.
@@ -101,21 +101,25 @@ def read_query(body: bytes, header_length: str | None, size: int, most: int) -> 
     return make_query(request, body[length:], size, most, binary=binary)
 
 
-def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, binary: bool) -> Query:
+def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, binary: bool) -> InferQuery:
     """The same for a request that was read; `tensor` holds what an input without `data` is made of."""
     if len(request.inputs) != 1 or request.inputs[0].name != INPUT_NAME:
-        raise bad(f"inputs are {[given.name for given in request.inputs[:8]]}; expected one, named {INPUT_NAME}")
+        raise malformed_request(
+            f"inputs are {[given.name for given in request.inputs[:8]]}; expected one, named {INPUT_NAME}"
+        )
     names = [wanted.name for wanted in request.outputs]
     if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
-        raise bad(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} at most once")
+        raise malformed_request(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} at most once")
     pixels, files = _read_input(request.inputs[0], tensor, size, most)
-    return Query(request=request, pixels=pixels, files=files, binary=binary)
+    return InferQuery(request=request, pixels=pixels, files=files, binary=binary)
 
 
 def _length(given: str, most: int) -> int:
     """How many bytes of the body are JSON."""
     if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) <= most):
-        raise bad(f"{HEADER} is {given[:20]!r}; expected the length of the JSON in bytes, at most the body's {most}")
+        raise malformed_request(
+            f"{HEADER} is {given[:20]!r}; expected the length of the JSON in bytes, at most the body's {most}"
+        )
     return int(given)
 
 
@@ -125,7 +129,9 @@ def _parse(text: bytes) -> InferRequest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise bad(f"the JSON is not an inference request: {place + ': ' if place else ''}{first['msg']}") from error
+        raise malformed_request(
+            f"the JSON is not an inference request: {place + ': ' if place else ''}{first['msg']}"
+        ) from error
 
 
 def _raw_request(body: bytes, size: int) -> InferRequest:
@@ -137,16 +143,16 @@ def _raw_request(body: bytes, size: int) -> InferRequest:
 def _read_input(given: InferInput, binary: bytes, size: int, most: int) -> tuple[list[Pixels], list[bytes]]:
     wanted = {"UINT8": [size, size, 3], "BYTES": []}.get(given.datatype)
     if wanted is None:
-        raise bad(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (image files)")
+        raise malformed_request(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (image files)")
     if not given.shape or given.shape[1:] != wanted or not 1 <= given.shape[0] <= most:
-        raise bad(f"shape is {given.shape[:8]}; expected {['N', *wanted]} with N from 1 to {most}")
+        raise malformed_request(f"shape is {given.shape[:8]}; expected {['N', *wanted]} with N from 1 to {most}")
     if given.data is None:
         binary = _sized(given, binary)
     if given.datatype == "UINT8":
         return list(_pixels(given, binary)), []
     files = _split(binary) if given.data is None else _decode(given.data)
     if len(files) != given.shape[0]:
-        raise bad(f"shape is {given.shape}, but data has {len(files)} elements; expected the same number")
+        raise malformed_request(f"shape is {given.shape}, but data has {len(files)} elements; expected the same number")
     return [], files
 
 
@@ -154,7 +160,9 @@ def _sized(given: InferInput, binary: bytes) -> bytes:
     """The input's bytes. Its size need not be said, as there is only one input."""
     size = given.parameters.get("binary_data_size", len(binary))
     if size != len(binary) or isinstance(size, bool):
-        raise bad(f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON; expected the same number")
+        raise malformed_request(
+            f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON; expected the same number"
+        )
     return binary
 
 
@@ -162,14 +170,16 @@ def _pixels(given: InferInput, binary: bytes) -> Pixels:
     count = math.prod(given.shape)
     if given.data is None:
         if len(binary) != count:
-            raise bad(f"the data has {len(binary)} bytes; expected {count} bytes for the shape {given.shape}")
+            raise malformed_request(
+                f"the data has {len(binary)} bytes; expected {count} bytes for the shape {given.shape}"
+            )
         return np.frombuffer(binary, np.uint8).reshape(given.shape)
     try:
         values = np.asarray(given.data)
     except ValueError as error:  # rows of several lengths
-        raise bad("data is not a tensor: its rows differ in length") from error
+        raise malformed_request("data is not a tensor: its rows differ in length") from error
     if values.dtype.kind not in "iu" or values.size != count or values.min() < 0 or values.max() > 255:
-        raise bad(f"data is not valid; expected {count} whole numbers from 0 to 255")
+        raise malformed_request(f"data is not valid; expected {count} whole numbers from 0 to 255")
     return values.astype(np.uint8).reshape(given.shape)
 
 
@@ -180,7 +190,9 @@ def _split(binary: bytes) -> list[bytes]:
         begin = place + LENGTH_BYTES
         place = begin + int.from_bytes(binary[place:begin], "little")
         if place > len(binary) or begin > len(binary):
-            raise bad("an element is longer than the rest of the body; check the 4-byte lengths before the elements")
+            raise malformed_request(
+                "an element is longer than the rest of the body; check the 4-byte lengths before the elements"
+            )
         elements.append(binary[begin:place])
     return elements
 
@@ -190,7 +202,9 @@ def _decode(data: Sequence[Any]) -> list[bytes]:
     try:
         return [base64.b64decode(element, validate=True) for element in data]
     except (binascii.Error, ValueError, TypeError) as error:
-        raise bad("data is not valid base64; expected image files in base64 for the datatype BYTES") from error
+        raise malformed_request(
+            "data is not valid base64; expected image files in base64 for the datatype BYTES"
+        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +219,7 @@ Entry = tuple[dict[str, Any], bytes]
 """An output as its description in JSON, with its values unless they follow it as bytes."""
 
 
-def write_reply(query: Query, outputs: Outputs, labels: Sequence[str], model: str, version: str) -> Reply:
+def write_reply(query: InferQuery, outputs: Outputs, labels: Sequence[str], model: str, version: str) -> Reply:
     """The outputs that were asked for, all of them if none was. Raises `RequestError` 400 for a senseless parameter."""
     entries = write_outputs(query, outputs, labels)
     described = [entry for entry, _ in entries]
@@ -219,7 +233,7 @@ def write_reply(query: Query, outputs: Outputs, labels: Sequence[str], model: st
     return Reply(body=text + b"".join(blob for _, blob in entries), headers=headers)
 
 
-def write_outputs(query: Query, outputs: Outputs, labels: Sequence[str]) -> list[Entry]:
+def write_outputs(query: InferQuery, outputs: Outputs, labels: Sequence[str]) -> list[Entry]:
     """The outputs that were asked for. Raises `RequestError` 400."""
     wanted = query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]
     return [_write_output(output, getattr(outputs, output.name), labels, query.binary) for output in wanted]
@@ -245,7 +259,7 @@ def _join(elements: Iterable[bytes]) -> bytes:
 def _classify(classes: object, values: NDArray[np.float32], labels: Sequence[str]) -> list[str]:
     """`score:index:label` of the best classes, row after row."""
     if not isinstance(classes, int) or isinstance(classes, bool) or classes < 1 or values.ndim != 2:
-        raise bad(
+        raise malformed_request(
             "classification is not valid; expected a whole number of at least 1, for an output with one value per class"
         )
     return [

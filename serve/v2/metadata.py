@@ -6,7 +6,7 @@ from typing import Any
 from contract import Manifest
 from contract.graph import INPUT_NAME
 from serve import VERSION
-from serve.models.served_model import Service
+from serve.models.served_model import ServedModel
 
 NAME = "resnet-service"
 PLATFORM = "onnx_onnxv1"
@@ -33,10 +33,10 @@ def describe(manifest: Manifest, versions: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def configure(service: Service) -> dict[str, Any]:
+def configure(served: ServedModel) -> dict[str, Any]:
     """What perf_analyzer and model_analyzer ask for, in Triton's terms; dims are without the batch."""
-    described = describe(service.model.manifest, [])
-    kind = "KIND_CPU" if service.model.session.provider == "cpu" else "KIND_GPU"
+    described = describe(served.model.manifest, [])
+    kind = "KIND_CPU" if served.model.session.provider == "cpu" else "KIND_GPU"
 
     def entries(name: str) -> list[dict[str, Any]]:
         return [
@@ -48,14 +48,14 @@ def configure(service: Service) -> dict[str, Any]:
         "name": described["name"],
         "platform": PLATFORM,
         "backend": "onnxruntime",
-        "max_batch_size": service.model.manifest.max_batch,
+        "max_batch_size": served.model.manifest.max_batch,
         "input": entries("inputs"),
         "output": entries("outputs"),
-        "instance_group": [{"name": described["name"], "count": service.tuning.runners, "kind": kind}],
-        "dynamic_batching": {"preferred_batch_size": service.batcher.times.buckets},
+        "instance_group": [{"name": described["name"], "count": served.tuning.runners, "kind": kind}],
+        "dynamic_batching": {"preferred_batch_size": served.batcher.times.buckets},
     }
 
 
-def count(services: Iterable[Service]) -> dict[str, Any]:
+def count(served_models: Iterable[ServedModel]) -> dict[str, Any]:
     """Counts and nanoseconds since each was loaded."""
-    return {"model_stats": [service.statistics.describe(*service.id) for service in services]}
+    return {"model_stats": [served.statistics.describe(*served.id) for served in served_models]}

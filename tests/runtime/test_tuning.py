@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runtime.machine import cores
-from runtime.tuning import Tuning, Wish, sizes, tuned_model
+from runtime.tuning import Tuning, TuningRequest, sizes, tuned_model
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def kept(folder: Path) -> Path:
 
 
 def test_a_measurement_is_kept_for_the_next_start(linked: Path) -> None:
-    _, first, known = tuned_model(linked, Wish())
-    _, second, known_again = tuned_model(linked, Wish())
+    _, first, known = tuned_model(linked, TuningRequest())
+    _, second, known_again = tuned_model(linked, TuningRequest())
     assert (known, known_again) == (False, True)
     assert first == second
     assert first.runners * first.threads == cores()
@@ -34,9 +34,9 @@ def test_a_measurement_is_kept_for_the_next_start(linked: Path) -> None:
     assert all(seconds > 0 for seconds in first.batch_s.values())
 
 
-def test_another_wish_is_measured_anew(linked: Path) -> None:
-    tuned_model(linked, Wish())
-    _, tuning, known = tuned_model(linked, Wish(runners=2, threads=1, max_batch=3))
+def test_another_request_is_measured_anew(linked: Path) -> None:
+    tuned_model(linked, TuningRequest())
+    _, tuning, known = tuned_model(linked, TuningRequest(runners=2, threads=1, max_batch=3))
     assert not known
     assert (tuning.runners, tuning.threads) == (2, 1)
     assert max(tuning.batch_s) <= 3
@@ -45,7 +45,7 @@ def test_another_wish_is_measured_anew(linked: Path) -> None:
 @pytest.mark.parametrize("text", ["", "null", "{}", '{"for": {}}', "not json", '{"runners": 1}'])
 def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str) -> None:
     kept(linked).write_text(text)
-    _, tuning, known = tuned_model(linked, Wish(max_batch=1))
+    _, tuning, known = tuned_model(linked, TuningRequest(max_batch=1))
     assert not known
     assert json.loads(kept(linked).read_text())["batch_s"] == {"1": tuning.batch_s[1]}
 
@@ -54,7 +54,7 @@ def test_a_folder_that_cant_be_written_is_told_and_no_hindrance(
     linked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept(linked).mkdir()
-    tuned_model(linked, Wish(max_batch=1))
+    tuned_model(linked, TuningRequest(max_batch=1))
     assert "Could not save the measurement (Is a directory" in capsys.readouterr().out
 
 
@@ -72,14 +72,16 @@ def test_larger_batches_must_pay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "ways"),
+    ("wanted", "ways"),
     [
-        (Wish(), [(1, cores()), (cores(), 1)]),
-        (Wish(threads=cores()), [(1, cores())]),
-        (Wish(threads=1), [(1, 1), (cores(), 1)]),
-        (Wish(runners=3, threads=2), [(3, 2)]),
-        (Wish(provider="cuda"), [(1, cores())]),
+        (TuningRequest(), [(1, cores()), (cores(), 1)]),
+        (TuningRequest(threads=cores()), [(1, cores())]),
+        (TuningRequest(threads=1), [(1, 1), (cores(), 1)]),
+        (TuningRequest(runners=3, threads=2), [(3, 2)]),
+        (TuningRequest(provider="cuda"), [(1, cores())]),
     ],
 )
-def test_streams_of_one_thread_are_tried_where_the_processor_computes(wish: Wish, ways: list[tuple[int, int]]) -> None:
-    assert wish.ways == list(dict.fromkeys(ways))
+def test_streams_of_one_thread_are_tried_where_the_processor_computes(
+    wanted: TuningRequest, ways: list[tuple[int, int]]
+) -> None:
+    assert wanted.ways == list(dict.fromkeys(ways))

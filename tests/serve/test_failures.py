@@ -22,12 +22,12 @@ from runtime import Session, load_model
 from runtime.tuning import Tuning
 from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.dataplane import Intake
-from serve.health import Life
+from serve.dataplane import DataPlane
+from serve.health import Health
 from serve.models.loader import Loader
-from serve.models.registry import Models
-from serve.models.repository import Found
-from serve.models.served_model import Service
+from serve.models.registry import ModelRegistry
+from serve.models.repository import BundleEntry
+from serve.models.served_model import ServedModel
 from serve.rest.app import create_app
 from tests.commands import RunningServer
 
@@ -59,7 +59,7 @@ class StubbornLoader(Loader):
         super().__init__(config)
         self.session, self.tuning = session, Tuning(runners=1, threads=1, batch_s={1: batch_s})
 
-    def load(self, found: Found) -> Service:
+    def load(self, found: BundleEntry) -> ServedModel:
         return self.equip(replace(load_model(found.folder), session=self.session), self.tuning)
 
 
@@ -70,13 +70,13 @@ def session(bundle: Path) -> StubbornSession:
 
 @asynccontextmanager
 async def serving(
-    bundle: Path, session: Session, life: Life, batch_s: float = 1.0, max_wait_ms: int = 1500
+    bundle: Path, session: Session, health: Health, batch_s: float = 1.0, max_wait_ms: int = 1500
 ) -> AsyncIterator[FastAPI]:
     """The application around that session, as uvicorn would run it; a batch is said to take `batch_s`."""
     config = ServeConfig(bundle=bundle, max_wait_ms=max_wait_ms)
-    models = Models(config.repository, StubbornLoader(config, session, batch_s), life)
+    models = ModelRegistry(config.repository, StubbornLoader(config, session, batch_s), health)
     models.load_all()
-    app = create_app(Intake(models, config), Keys())
+    app = create_app(DataPlane(models, config), Keys())
     async with app.router.lifespan_context(app):
         yield app
 
@@ -99,8 +99,8 @@ def test_a_crash_in_the_session_is_500_without_details_and_the_server_lives(
     bundle: Path, session: StubbornSession, red_jpeg: bytes
 ) -> None:
     async def scenario() -> None:
-        life = Life()
-        async with serving(bundle, session, life) as app, asking(app) as client:
+        health = Health()
+        async with serving(bundle, session, health) as app, asking(app) as client:
             session.crashes = 1
             first = await client.post("/predict", content=red_jpeg)
             second = await client.post("/predict", content=red_jpeg)
@@ -111,7 +111,7 @@ def test_a_crash_in_the_session_is_500_without_details_and_the_server_lives(
         assert second.json()["predictions"][0]["label"] == "red"
         assert 'requests_total{route="/predict",status="500"} 1.0' in metrics
         assert re.search(r'errors_total\{code="internal_error",model="tiny",version=".+"\} 1.0', metrics)
-        assert life.ready
+        assert health.ready
 
     asyncio.run(scenario())
 
@@ -120,15 +120,15 @@ def test_a_session_that_is_broken_for_good_ends_the_server(
     bundle: Path, session: StubbornSession, red_jpeg: bytes
 ) -> None:
     async def scenario() -> None:
-        life = Life()
-        async with serving(bundle, session, life) as app, asking(app) as client:
+        health = Health()
+        async with serving(bundle, session, health) as app, asking(app) as client:
             session.crashes = 2
             assert (await client.post("/predict", content=red_jpeg)).status_code == 500
             async with asyncio.timeout(30):
                 while (await client.get("/ping")).status_code != 503:
                     await asyncio.sleep(0)
             assert (await client.post("/predict", content=red_jpeg)).status_code == 500
-        assert "out of memory" in str(life.failure)
+        assert "out of memory" in str(health.failure)
 
     asyncio.run(scenario())
 
@@ -136,7 +136,7 @@ def test_a_session_that_is_broken_for_good_ends_the_server(
 @asynccontextmanager
 async def overloaded(bundle: Path, session: StubbornSession, picture: bytes) -> AsyncIterator[httpx.AsyncClient]:
     """A server whose next picture would wait too long; those that it has accepted are answered at the end."""
-    async with serving(bundle, session, Life(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
+    async with serving(bundle, session, Health(), batch_s=4.0, max_wait_ms=5000) as app, asking(app) as client:
         session.gate.clear()
         accepted = [asyncio.create_task(client.post("/predict", content=picture)) for _ in range(2)]
         await until(r"waiting_images\{.*\} 1.0", client)
@@ -186,7 +186,7 @@ def test_who_can_not_be_answered_in_time_is_504_without_waiting_for_it(
     bundle: Path, session: StubbornSession, red_jpeg: bytes, told: str
 ) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life()) as app, asking(app) as client:
+        async with serving(bundle, session, Health()) as app, asking(app) as client:
             answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": told})
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
         assert session.runs == 0
@@ -196,7 +196,7 @@ def test_who_can_not_be_answered_in_time_is_504_without_waiting_for_it(
 
 def test_a_session_that_hangs_is_504_at_the_deadline(bundle: Path, session: StubbornSession, red_jpeg: bytes) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life()) as app, asking(app) as client:
+        async with serving(bundle, session, Health()) as app, asking(app) as client:
             session.gate.clear()
             answer = await client.post("/predict", content=red_jpeg, headers={"X-Request-Timeout-Ms": "3000"})
             session.gate.set()
@@ -215,7 +215,7 @@ def test_a_senseless_timeout_is_422(server: RunningServer, red_jpeg: bytes, give
 
 def test_a_client_that_has_left_is_not_computed(bundle: Path, session: StubbornSession, red_jpeg: bytes) -> None:
     async def scenario() -> None:
-        async with serving(bundle, session, Life()) as app, asking(app) as client:
+        async with serving(bundle, session, Health()) as app, asking(app) as client:
             session.gate.clear()
             first = asyncio.create_task(client.post("/predict", content=red_jpeg))
             async with asyncio.timeout(30):

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serve.config import ServeConfig
-from serve.health import Life
+from serve.health import Health
 from serve.models.loader import Loader
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 
 
 def add_version(
@@ -30,10 +30,10 @@ def add_version(
     return making.rename(target)
 
 
-def open_models(folder: Path, life: Life | None = None) -> Models:
+def open_models(folder: Path, health: Health | None = None) -> ModelRegistry:
     """The models of a folder, at work; within an event loop."""
     config = ServeConfig(models=folder, runners=1, threads=1)
-    models = Models(config.repository, Loader(config), life or Life())
+    models = ModelRegistry(config.repository, Loader(config), health or Health())
     models.load_all()
     models.start()
     return models

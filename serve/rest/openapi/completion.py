@@ -36,30 +36,30 @@ API, ADMIN = ("ApiKey", "ApiKeyHeader"), ("AdminToken", "AdminTokenHeader")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class DocumentContext:
     """What only this server knows: its keys, and a model to ask in examples, if anybody may know of it."""
 
     keys: Keys
     model: str | None
 
 
-def complete(document: Document, facts: Facts) -> Document:
+def complete(document: Document, context: DocumentContext) -> Document:
     """The document with all that. `document` is changed."""
     document["info"]["description"], components = ABOUT, document["components"]
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            _complete_operation(path, operation, facts)
+            _complete_operation(path, operation, context)
     _, requests = models_json_schema([(InferRequest, "validation")], ref_template=SCHEMAS + "{model}")
     components["schemas"] |= requests["$defs"]
     for name in FASTAPIS:
         components["schemas"].pop(name, None)
     components |= {"headers": HEADERS, "parameters": PARAMETERS, "responses": dict(_responses())}
-    if schemes := _schemes(facts.keys):
+    if schemes := _schemes(context.keys):
         components["securitySchemes"] = schemes
     return document
 
 
-def _complete_operation(path: str, operation: Document, facts: Facts) -> None:
+def _complete_operation(path: str, operation: Document, context: DocumentContext) -> None:
     responses = operation["responses"]
     if FASTAPIS[0] in str(responses.get("422")):
         del responses["422"]
@@ -68,9 +68,9 @@ def _complete_operation(path: str, operation: Document, facts: Facts) -> None:
     for status in EVERYWHERE:
         responses[status] = {"$ref": f"#/components/responses/{_name(status, path)}"}
     for parameter in operation.get("parameters", []):
-        if example := {"model": facts.model, "version": "stable"}.get(parameter.get("name")):
+        if example := {"model": context.model, "version": "stable"}.get(parameter.get("name")):
             parameter["example"] = example
-    if schemes := _schemes_of(path, facts.keys):
+    if schemes := _schemes_of(path, context.keys):
         operation["security"] = [{scheme: []} for scheme in schemes]
         responses["401"] = {"$ref": f"#/components/responses/{_name('401', path)}"}
 

@@ -8,17 +8,17 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from serve.rest.openapi.completion import Facts, complete
+from serve.rest.openapi.completion import DocumentContext, complete
 from serve.rest.ui.static import FilesInMemory
 
 
-def add_docs(app: FastAPI, facts: Facts) -> None:
+def add_docs(app: FastAPI, context: DocumentContext) -> None:
     """`/docs`, and what it loads."""
     app.mount("/swagger", FilesInMemory(directory=str(files("fastapi_swagger") / "resources")))
 
     @cache
     def document() -> dict[str, Any]:
-        return complete(app.openapi(), facts)
+        return complete(app.openapi(), context)
 
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> JSONResponse:

@@ -6,13 +6,13 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from serve.health import Life
+from serve.health import Health
 from serve.observability.metrics import ServerMetrics
 from serve.rest.openapi.documents import Responses, answer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Health:
+class HealthStatus:
     """Whether the server accepts requests."""
 
     status: Literal["Healthy", "Unhealthy"]
@@ -21,7 +21,7 @@ class Health:
 HEALTH: Responses = {
     **answer("The server accepts requests", {"status": "Healthy"}),
     503: {
-        "model": Health,
+        "model": HealthStatus,
         "description": "The server is shutting down",
         "content": {"application/json": {"example": {"status": "Unhealthy"}}},
     },
@@ -31,14 +31,14 @@ COUNTED = answer(
 )
 
 
-def routes(metrics: ServerMetrics, life: Life) -> APIRouter:
+def routes(metrics: ServerMetrics, health: Health) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["Server"])
 
-    @router.get("/ping", response_model=Health, responses=HEALTH)
+    @router.get("/ping", response_model=HealthStatus, responses=HEALTH)
     async def ping() -> JSONResponse:
         """Health check: the bundles are verified, their golden files agree, and the server is not shutting down."""
-        return JSONResponse({"status": "Healthy" if life.ready else "Unhealthy"}, 200 if life.ready else 503)
+        return JSONResponse({"status": "Healthy" if health.ready else "Unhealthy"}, 200 if health.ready else 503)
 
     @router.get("/metrics", response_class=PlainTextResponse, responses=COUNTED)
     async def all_metrics() -> Response:

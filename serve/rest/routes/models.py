@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.rest.openapi.documents import answer
 
 SERVED = answer(
@@ -14,7 +14,7 @@ SERVED = answer(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServedVersion:
+class ListedVersion:
     """A version that is being served, and its labels."""
 
     version: str
@@ -22,29 +22,28 @@ class ServedVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServedModel:
+class ListedModel:
     """A model that is being served."""
 
     name: str
-    versions: list[ServedVersion]
+    versions: list[ListedVersion]
 
 
-def routes(models: Models) -> APIRouter:
+def routes(registry: ModelRegistry) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["Server"])
 
     @router.get("/models", responses=SERVED)
-    async def served() -> list[ServedModel]:
+    async def served() -> list[ListedModel]:
         """List the models that are being served, with their versions."""
         return [
-            ServedModel(
+            ListedModel(
                 name=name,
                 versions=[
-                    ServedVersion(version=service.id.version, labels=[label])
-                    for label, service in entry.by_label.items()
+                    ListedVersion(version=served.id.version, labels=[label]) for label, served in entry.by_label.items()
                 ],
             )
-            for name, entry in sorted(models.table.items())
+            for name, entry in sorted(registry.table.items())
         ]
 
     return router

@@ -11,8 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import ErrorBody, RequestError
-from serve.dataplane import Intake
-from serve.models.served_model import ImageAnswer, Service, good
+from serve.dataplane import DataPlane
+from serve.models.served_model import ImageAnswer, ServedModel, raise_if_unreadable
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
 
@@ -40,16 +40,19 @@ class BatchAnswer:
     results: list[ImageAnswer | ErrorBody]
 
 
-def routes(intake: Intake) -> APIRouter:
+def routes(dataplane: DataPlane) -> APIRouter:
     """The routes."""
-    router = APIRouter(tags=["Pictures"], route_class=early_route(intake), responses=refusals(REFUSALS))
+    router = APIRouter(tags=["Pictures"], route_class=early_route(dataplane), responses=refusals(REFUSALS))
 
     @router.post(
-        "/predict", openapi_extra=pictures(intake.config.max_files), responses=NAMED, response_model_exclude_none=True
+        "/predict",
+        openapi_extra=pictures(dataplane.config.max_files),
+        responses=NAMED,
+        response_model_exclude_none=True,
     )
     async def predict(
         request: Request,
-        top_k: TopK = intake.config.top_k,
+        top_k: TopK = dataplane.config.top_k,
         activation_map: bool = False,
         model: ModelName = None,
         version: VersionName = None,
@@ -58,40 +61,40 @@ def routes(intake: Intake) -> APIRouter:
 
         With `activation_map`, each answer includes where in the image the model looked.
         """
-        with intake.visit(request, model, version) as visit:
+        with dataplane.visit(request, model, version) as visit:
             pictures = await visit.read()
             results = await visit.run(pictures)
             if len(results) == 1:
-                good(results[0])
-            name_all = partial(_name_all, visit.service, pictures, results, top_k, activation_map)
+                raise_if_unreadable(results[0])
+            name_all = partial(_name_all, visit.served, pictures, results, top_k, activation_map)
             # To explain, a picture's header is read again, which may mean decoding it.
             answers = await visit.work(name_all) if activation_map else name_all()
             if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
                 return answers[0]
-            return BatchAnswer(model=visit.service.id.model, version=visit.service.id.version, results=answers)
+            return BatchAnswer(model=visit.served.id.model, version=visit.served.id.version, results=answers)
 
     @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
     async def annotate(
         request: Request,
-        top_k: TopK = intake.config.top_k,
+        top_k: TopK = dataplane.config.top_k,
         model: ModelName = None,
         version: VersionName = None,
     ) -> Response:
         """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
-        with intake.visit(request, model, version) as visit:
+        with dataplane.visit(request, model, version) as visit:
             data, outputs = await visit.run_one()
-            drawn = await visit.work(lambda: visit.service.draw(data, outputs, top_k))
+            drawn = await visit.work(lambda: visit.served.draw(data, outputs, top_k))
             return Response(drawn, media_type="image/jpeg")
 
     return router
 
 
 def _name_all(
-    service: Service, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
+    served: ServedModel, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
 ) -> list[ImageAnswer | ErrorBody]:
     def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
         if isinstance(result, ImageError):
             return RequestError.from_image_error(result).body
-        return service.explain(data, result, k) if explain else service.name(result, k)
+        return served.explain(data, result, k) if explain else served.name(result, k)
 
     return [name(data, result) for data, result in zip(pictures, results, strict=True)]

@@ -18,7 +18,7 @@ from serve.control_plane import (
     load_version,
     unload_version,
 )
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.rest.openapi.documents import MISSING, V2, Refusal, answer, refusals
 
 FOLDER = "/v2/repository"
@@ -45,7 +45,7 @@ Load = Annotated[LoadRequest | None, Body(examples=[{"parameters": {"label": "ca
 Unload = Annotated[UnloadRequest | None, Body(examples=[{"parameters": {"label": "canary"}}])]
 
 
-def routes(models: Models) -> APIRouter:
+def routes(registry: ModelRegistry) -> APIRouter:
     """The routes."""
     router = APIRouter(
         tags=["Model repository"],
@@ -58,7 +58,7 @@ def routes(models: Models) -> APIRouter:
     @router.post("/index", responses=INDEX)
     async def index(request: Index = None) -> list[IndexEntry]:
         """List all versions in the models folder, and whether they are loaded."""
-        return await list_versions(models, only_ready=request is not None and request.ready)
+        return await list_versions(registry, only_ready=request is not None and request.ready)
 
     @router.post("/models/{model}/load", responses=CHANGED)
     async def load(model: str, request: Load = None) -> list[IndexEntry]:
@@ -66,13 +66,13 @@ def routes(models: Models) -> APIRouter:
 
         No request is lost. If the version fails its checks, nothing is changed.
         """
-        await load_version(models, model, request.parameters if request else LoadParameters())
-        return [entry for entry in await list_versions(models) if entry.name == model]
+        await load_version(registry, model, request.parameters if request else LoadParameters())
+        return [entry for entry in await list_versions(registry) if entry.name == model]
 
     @router.post("/models/{model}/unload", responses=CHANGED)
     async def unload(model: str, request: Unload = None) -> list[IndexEntry]:
         """Unload a model, or only its canary. Requests that it already has are still answered."""
-        await unload_version(models, model, request.parameters if request else UnloadParameters())
-        return [entry for entry in await list_versions(models) if entry.name == model]
+        await unload_version(registry, model, request.parameters if request else UnloadParameters())
+        return [entry for entry in await list_versions(registry) if entry.name == model]
 
     return router

@@ -3,22 +3,22 @@
 from fastapi import APIRouter, Request
 
 from contract.labels import TORCHSERVE_TOP_K, by_label
-from serve.dataplane import Intake
+from serve.dataplane import DataPlane
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import REFUSALS, answer, pictures, refusals
 
 NAMED = answer("Probabilities of the best classes", {"rust": 0.97, "healthy": 0.02, "blight": 0.01})
 
 
-def routes(intake: Intake) -> APIRouter:
+def routes(dataplane: DataPlane) -> APIRouter:
     """The routes."""
-    router = APIRouter(tags=["TorchServe"], route_class=early_route(intake), responses=refusals(REFUSALS))
+    router = APIRouter(tags=["TorchServe"], route_class=early_route(dataplane), responses=refusals(REFUSALS))
 
     async def predictions(request: Request, model: str, version: str | None = None) -> dict[str, float]:
         """Classify one image. Route and answer are those of TorchServe: label -> probability of the 5 best classes."""
-        with intake.visit(request, model, version) as visit:
+        with dataplane.visit(request, model, version) as visit:
             _, outputs = await visit.run_one()
-            return by_label(visit.service.name(outputs, TORCHSERVE_TOP_K).predictions)
+            return by_label(visit.served.name(outputs, TORCHSERVE_TOP_K).predictions)
 
     for path in ("/predictions/{model}", "/predictions/{model}/{version}"):
         router.post(path, openapi_extra=pictures(), responses=NAMED)(predictions)

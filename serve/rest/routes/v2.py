@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from contract.graph import Outputs
-from serve.dataplane import Intake
-from serve.health import Life
-from serve.models.registry import Models
+from serve.dataplane import DataPlane
+from serve.health import Health
+from serve.models.registry import ModelRegistry
 from serve.rest.early import early_route
 from serve.rest.openapi import v2 as documents
 from serve.rest.upload import read_body
@@ -28,22 +28,22 @@ MODEL = "/v2/models/{model}"
 VERSIONED = "/v2/models/{model}/versions/{version}"
 
 
-def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
+def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRouter:
     """The routes; `repository` says whether there are those of the repository too."""
-    router = APIRouter(tags=["Open Inference Protocol V2"], route_class=early_route(intake))
-    _add_server(router, intake.models, life, repository=repository)
-    _add_model(router, intake.models, life)
+    router = APIRouter(tags=["Open Inference Protocol V2"], route_class=early_route(dataplane))
+    _add_server(router, dataplane.registry, health, repository=repository)
+    _add_model(router, dataplane.registry, health)
 
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Classify pixels (UINT8 [N, size, size, 3]) or image files (BYTES [N]); outputs are JSON or binary."""
-        with intake.visit(request, model, version) as visit:
-            body = await read_body(request, intake.config)
-            manifest = visit.service.model.manifest
-            length, most = request.headers.get(HEADER), intake.config.max_files
+        with dataplane.visit(request, model, version) as visit:
+            body = await read_body(request, dataplane.config)
+            manifest = visit.served.model.manifest
+            length, most = request.headers.get(HEADER), dataplane.config.max_files
             query = await visit.work(lambda: read_query(body, length, manifest.image.size, most))
             outputs = Outputs.join(await visit.infer(query))
             labels = [entry.label for entry in manifest.classes]
-            reply = await visit.work(lambda: write_reply(query, outputs, labels, *visit.service.id))
+            reply = await visit.work(lambda: write_reply(query, outputs, labels, *visit.served.id))
             return Response(reply.body, headers=reply.headers)
 
     responses = documents.ERRORS | documents.REPLY
@@ -52,7 +52,7 @@ def routes(intake: Intake, life: Life, *, repository: bool) -> APIRouter:
     return router
 
 
-def _add_server(router: APIRouter, models: Models, life: Life, *, repository: bool) -> None:
+def _add_server(router: APIRouter, registry: ModelRegistry, health: Health, *, repository: bool) -> None:
     @router.get("/v2", response_model=ServerMetadata, responses=documents.SERVER)
     async def server() -> dict[str, Any]:
         """The server's name, version and protocol extensions."""
@@ -66,31 +66,31 @@ def _add_server(router: APIRouter, models: Models, life: Life, *, repository: bo
     @router.get("/v2/health/ready", response_model=ServerReady, responses=documents.READY)
     async def ready() -> JSONResponse:
         """Readiness check: the server accepts new requests."""
-        return JSONResponse({"live": True, "ready": life.ready}, 200 if life.ready else 503)
+        return JSONResponse({"live": True, "ready": health.ready}, 200 if health.ready else 503)
 
     @router.get("/v2/models/stats", response_model=Statistics, responses=documents.COUNTED)
     async def all_statistics() -> dict[str, Any]:
         """Request counts and durations (in nanoseconds) since each model was loaded."""
-        return count(models.services)
+        return count(registry.served_models)
 
 
-def _add_model(router: APIRouter, models: Models, life: Life) -> None:
+def _add_model(router: APIRouter, registry: ModelRegistry, health: Health) -> None:
     async def metadata(model: str, version: str | None = None) -> dict[str, Any]:
         """The model's inputs and outputs."""
-        return describe(models.find(model, version).model.manifest, models.versions(model))
+        return describe(registry.find(model, version).model.manifest, registry.versions(model))
 
     async def ready(model: str, version: str | None = None) -> JSONResponse:
         """Readiness check for one model."""
-        models.find(model, version)
-        return JSONResponse({"name": model, "ready": life.ready}, 200 if life.ready else 503)
+        registry.find(model, version)
+        return JSONResponse({"name": model, "ready": health.ready}, 200 if health.ready else 503)
 
     async def configuration(model: str, version: str | None = None) -> dict[str, Any]:
         """The model's configuration in Triton's format."""
-        return configure(models.find(model, version))
+        return configure(registry.find(model, version))
 
     async def statistics(model: str, version: str | None = None) -> dict[str, Any]:
         """Request counts and durations (in nanoseconds) since the model was loaded."""
-        return count([models.find(model, version)])
+        return count([registry.find(model, version)])
 
     counted = documents.NOT_FOUND | documents.COUNTED
     for path in (MODEL, VERSIONED):

@@ -9,13 +9,13 @@ import pytest
 from contract import preprocess
 from contract.graph import Outputs
 from serve.models.mirror import Mirror
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.models.repository import Labels
 from serve.observability.timing import Timing
 from tests.serve.versions import add_version, open_models
 
 
-async def with_canary(bundle: Path, folder: Path, share: float) -> Models:
+async def with_canary(bundle: Path, folder: Path, share: float) -> ModelRegistry:
     """The models of a folder with a stable version and a canary that turns its classes round."""
     add_version(bundle, folder, "leaf", "one")
     add_version(bundle, folder, "leaf", "two", other_way_round=True)
@@ -24,13 +24,13 @@ async def with_canary(bundle: Path, folder: Path, share: float) -> Models:
     return models
 
 
-def counted(models: Models) -> dict[str, float]:
+def counted(models: ModelRegistry) -> dict[str, float]:
     """Mirrored pictures by what came of them."""
     samples = next(iter(models.loader.metrics.mirrored.collect())).samples
     return {sample.labels["result"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
 
-async def until_counted(models: Models, pictures: int) -> dict[str, float]:
+async def until_counted(models: ModelRegistry, pictures: int) -> dict[str, float]:
     async with asyncio.timeout(30):
         while sum(counted(models).values()) < pictures:
             await asyncio.sleep(0)

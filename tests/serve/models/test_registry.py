@@ -26,7 +26,7 @@ from contract.graph import Outputs
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Session
 from serve.config import ServeConfig
-from serve.health import Life
+from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.repository import Labels, Repository
 from serve.observability.timing import Timing
@@ -101,8 +101,8 @@ def administer(server: RunningServer, route: str, **parameters: Any) -> httpx.Re
 
 
 def metric(server: RunningServer, pattern: str) -> float:
-    found = re.search(rf"^{pattern} (\S+)$", httpx.get(f"{server.url}/metrics").text, flags=re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    bundle = re.search(rf"^{pattern} (\S+)$", httpx.get(f"{server.url}/metrics").text, flags=re.MULTILINE)
+    return float(bundle[1]) if bundle else 0.0
 
 
 def test_a_model_is_asked_by_its_name_and_a_version_by_its_number_or_label(two: RunningServer, red_jpeg: bytes) -> None:
@@ -305,7 +305,7 @@ def test_a_version_that_has_been_replaced_answers_those_who_came_before_and_is_t
     async def scenario() -> None:
         models = open_models(tmp_path)
         old = models.find("leaf")
-        old.keep()  # a request that has come
+        old.acquire()  # a request that has come
         add_version(bundle, tmp_path, "leaf", "two")
         await models.reload()
         assert models.find("leaf").id.version == "two"
@@ -352,11 +352,11 @@ def test_a_version_that_breaks_once_it_is_retired_does_not_end_the_server(
     add_version(bundle, tmp_path, "leaf", "two")
 
     async def scenario() -> None:
-        life = Life()
-        models = open_models(tmp_path, life)
+        health = Health()
+        models = open_models(tmp_path, health)
         await models.reload(lambda _: {"leaf": Labels(stable="one", canary="two")})
         retired = models.find("leaf", label)
-        retired.keep()  # a request that has found it
+        retired.acquire()  # a request that has found it
         await models.reload(lambda _: {"leaf": Labels(stable="one" if label == "canary" else "two")})
         broken, honest = retired.model.session, Session.run
 
@@ -373,7 +373,7 @@ def test_a_version_that_breaks_once_it_is_retired_does_not_end_the_server(
                 await asyncio.sleep(0)
         retired.release()
         assert isinstance((await models.find("leaf").run_files([red_jpeg], float("inf"), Timing()))[0], Outputs)
-        assert life.ready
+        assert health.ready
         await models.stop(0)
 
     asyncio.run(scenario())
@@ -383,12 +383,12 @@ def test_a_bundle_that_is_replaced_while_it_is_loaded_is_not_served_as_the_one_t
     bundle: Path, tmp_path: Path
 ) -> None:
     folder = add_version(bundle, tmp_path, "leaf", "one")
-    found = Repository(tmp_path).scan()["leaf"]["one"]
+    entry = Repository(tmp_path).scan()["leaf"]["one"]
     shutil.rmtree(folder)
     add_version(bundle, tmp_path, "leaf", "two").rename(folder)
-    half_looked_at = replace(found, fingerprint=sha256_of(folder / MANIFEST_FILE))
+    half_looked_at = replace(entry, fingerprint=sha256_of(folder / MANIFEST_FILE))
     loader = Loader(ServeConfig(models=tmp_path, runners=1, threads=1))
-    for known in (found, half_looked_at):
+    for known in (entry, half_looked_at):
         with pytest.raises(ManifestError, match=r"leaf-one changed while it was loaded; .* load it again"):
             loader.load(known)
 
@@ -400,8 +400,8 @@ def test_a_canary_whose_session_breaks_is_dropped_and_the_stable_one_goes_on(
     add_version(bundle, tmp_path, "leaf", "two")
 
     async def scenario() -> None:
-        life = Life()
-        models = open_models(tmp_path, life)
+        health = Health()
+        models = open_models(tmp_path, health)
         await models.reload(lambda _: {"leaf": Labels(stable="one", canary="two", mirror=1)})
         broken = models.find("leaf", "canary").model.session
         honest = Session.run
@@ -418,7 +418,7 @@ def test_a_canary_whose_session_breaks_is_dropped_and_the_stable_one_goes_on(
             while "leaf" in models.table and models.table["leaf"].canary:
                 await asyncio.sleep(0)
         assert isinstance((await stable.run_files([red_jpeg], float("inf"), Timing()))[0], Outputs)
-        assert life.ready
+        assert health.ready
         await models.stop(0)
 
     asyncio.run(scenario())

@@ -32,8 +32,8 @@ def plan(folder: Path, labels: Mapping[str, Any] | None = None) -> dict[str, Lab
 
 
 def test_bundles_are_found_in_folders_of_folders_and_hidden_ones_are_not(folder: Path) -> None:
-    shelf = Repository(folder).scan()
-    assert {name: set(versions) for name, versions in shelf.items()} == {"leaf": {"one", "two"}, "weld": {"nine"}}
+    catalog = Repository(folder).scan()
+    assert {name: set(versions) for name, versions in catalog.items()} == {"leaf": {"one", "two"}, "weld": {"nine"}}
 
 
 def test_what_was_exported_last_is_stable_unless_labels_say_otherwise(folder: Path) -> None:

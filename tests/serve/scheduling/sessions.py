@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from contract.graph import Outputs
 from serve.scheduling.batch_times import BatchTimes
 from serve.scheduling.batcher import Batcher
-from serve.scheduling.executor import Lanes
+from serve.scheduling.executor import BatchExecutor
 
 TIMES = {1: 1.0, 2: 2.0, 4: 4.0}
 
@@ -39,7 +39,7 @@ def image(value: int) -> NDArray[np.uint8]:
 
 @asynccontextmanager
 async def running(
-    session: GatedSession, runners: int = 1, times: Mapping[int, float] = TIMES, lanes: Lanes | None = None
+    session: GatedSession, runners: int = 1, times: Mapping[int, float] = TIMES, executor: BatchExecutor | None = None
 ) -> AsyncIterator[Batcher]:
     """A batcher that works on the session."""
 
@@ -47,7 +47,7 @@ async def running(
         assert min(waits_s) >= 0
         assert inference_s > 0
 
-    batcher = Batcher(session.run, BatchTimes(times), lanes or Lanes(runners), on_batch)
+    batcher = Batcher(session.run, BatchTimes(times), executor or BatchExecutor(runners), on_batch)
     worker = asyncio.create_task(batcher.work())
     yield batcher
     session.gate.release(99)

@@ -7,7 +7,7 @@ import pytest
 
 from contract.request_error import RequestError
 from serve.scheduling.batcher import SessionBrokenError
-from serve.scheduling.executor import Lanes
+from serve.scheduling.executor import BatchExecutor
 from tests.serve.scheduling.sessions import GatedSession, busy, image, running
 
 
@@ -140,14 +140,14 @@ def test_a_cancelled_image_leaves_the_queue_and_is_not_computed() -> None:
 
 def test_batches_are_finished_or_found_to_hang() -> None:
     async def scenario() -> None:
-        session, lanes = GatedSession(), Lanes(1)
-        async with running(session, lanes=lanes) as batcher:
-            assert await lanes.finish(0)
+        session, executor = GatedSession(), BatchExecutor(1)
+        async with running(session, executor=executor) as batcher:
+            assert await executor.finish(0)
             first = batcher.submit([image(1)])
             await busy(session, 1)
-            assert not await lanes.finish(0.1)
+            assert not await executor.finish(0.1)
             session.gate.release()
-            assert await lanes.finish(10)
+            assert await executor.finish(10)
             await asyncio.gather(*first)
 
     asyncio.run(scenario())

@@ -3,14 +3,14 @@
 import asyncio
 
 from contract.request_error import RequestError
-from serve.scheduling.executor import Lanes
+from serve.scheduling.executor import BatchExecutor
 from tests.serve.scheduling.sessions import GatedSession, busy, image, running
 
 
 def test_models_that_have_work_take_turns() -> None:
     async def scenario() -> None:
-        first, second, lanes = GatedSession(), GatedSession(), Lanes(1)
-        async with running(first, lanes=lanes) as one, running(second, lanes=lanes) as other:
+        first, second, executor = GatedSession(), GatedSession(), BatchExecutor(1)
+        async with running(first, executor=executor) as one, running(second, executor=executor) as other:
             many = one.submit([image(value) for value in range(12)])
             await busy(first, 1)
             few = other.submit([image(value) for value in range(2)])
@@ -28,8 +28,11 @@ def test_models_that_have_work_take_turns() -> None:
 
 def test_the_wait_counts_the_turns_of_the_others() -> None:
     async def scenario() -> None:
-        lanes = Lanes(1)
-        async with running(GatedSession(), lanes=lanes) as one, running(GatedSession(), lanes=lanes) as other:
+        executor = BatchExecutor(1)
+        async with (
+            running(GatedSession(), executor=executor) as one,
+            running(GatedSession(), executor=executor) as other,
+        ):
             assert (one.wait_s(0), one.wait_s(4)) == (0, 4)
             other.submit([image(1), image(2)])
             assert (one.wait_s(0), one.wait_s(4)) == (4, 12)
@@ -39,10 +42,10 @@ def test_the_wait_counts_the_turns_of_the_others() -> None:
 
 def test_a_model_that_crashes_does_not_stop_the_others() -> None:
     async def scenario() -> None:
-        first, second, lanes = GatedSession(), GatedSession(), Lanes(1)
+        first, second, executor = GatedSession(), GatedSession(), BatchExecutor(1)
         first.gate.release(9)
         second.gate.release(9)
-        async with running(first, lanes=lanes) as one, running(second, lanes=lanes) as other:
+        async with running(first, executor=executor) as one, running(second, executor=executor) as other:
             answers = await asyncio.gather(*one.submit([image(13)]), *other.submit([image(1)]), return_exceptions=True)
         assert isinstance(answers[0], RuntimeError)
         assert not isinstance(answers[1], BaseException | RequestError)

@@ -15,10 +15,10 @@ import pytest
 
 from serve.auth import Keys
 from serve.config import ServeConfig
-from serve.dataplane import Intake
-from serve.health import Life
+from serve.dataplane import DataPlane
+from serve.health import Health
 from serve.models.loader import Loader
-from serve.models.registry import Models
+from serve.models.registry import ModelRegistry
 from serve.rest.app import create_app
 from tests.commands import REPOSITORY, RunningServer
 from tests.effort import times
@@ -38,8 +38,8 @@ def write_key(folder: Path, key: str) -> Path:
 def document_of(folder: Path, *, api: str | None = None, admin: str | None = None) -> Document:
     """As a server of no model yet gives it, with these keys."""
     config = ServeConfig(bundle=folder)
-    intake = Intake(Models(config.repository, Loader(config), Life()), config)
-    app = create_app(intake, Keys(api=api, admin=admin))
+    dataplane = DataPlane(ModelRegistry(config.repository, Loader(config), Health()), config)
+    app = create_app(dataplane, Keys(api=api, admin=admin))
 
     async def get() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://server") as client:
