@@ -1,16 +1,11 @@
-"""Requests in; those without the key that their path wants never reach a route."""
+"""Who may ask what: the keys that the server was given, and the paths that want them."""
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from contract import UserError
-from serve.errors import body_for
 
 # Whether the server lives; the page and the documentation, which hold nothing of the model and ask for the key
 # themselves: a browser can't give one for them.
@@ -68,20 +63,3 @@ def _has(headers: Mapping[str, str], key: str) -> bool:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     given = bearer if scheme.lower() == "bearer" else headers.get("x-api-key", "")
     return secrets.compare_digest(given.encode(), key.encode())  # takes equally long however much of it is right
-
-
-class RequireKeys:
-    """Answers 401 unless `Authorization: Bearer` or `X-API-Key` holds the key."""
-
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
-        self.app, self._keys = app, keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or don't."""
-        lacking = self._keys.refusal(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
-        if lacking is None:
-            await self.app(scope, receive, send)
-            return
-        body = body_for(scope["path"], "unauthorized", lacking)
-        refused = JSONResponse(body, 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
-        await refused(scope, receive, send)

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from contract.request_error import RequestError
 
 RETRY_S = 1
@@ -64,24 +62,6 @@ class Account:
     def _hold(self, more: int) -> None:
         self._held += more
         self._budget.held += more
-
-
-class BoundBodies:
-    """Middleware: the body of each HTTP request counts against the budget from its arrival until the answer is sent."""
-
-    def __init__(self, app: ASGIApp, budget: BodyBudget) -> None:
-        self.app, self.budget = app, budget
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        with self.budget.account() as account:
-
-            async def counted() -> Message:
-                message = await receive()
-                account.take(len(message.get("body", b"")))
-                return message
-
-            await self.app(scope, counted, send)
 
 
 def _overloaded(headers: dict[str, str]) -> RequestError:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from contract import UsageError
 from runtime.providers import ProviderName
-from serve.models.repository import Repository
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +78,6 @@ class ServeConfig:
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
-
-    @property
-    def repository(self) -> Repository:
-        """Where the bundles are."""
-        if self.models:
-            return Repository(self.models)
-        assert self.bundle is not None
-        return Repository(self.bundle, single=True)
 
     @property
     def max_body_bytes(self) -> int:

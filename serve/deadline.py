@@ -1,54 +1,44 @@
-"""How long a caller wants to wait: a header in, a moment out, and work that ends when nobody waits for it any more."""
+"""How long a request may take: one moment, set when its head is complete and kept through all of its steps."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-from fastapi import Request
-from starlette.requests import ClientDisconnect
-
-from contract.request_error import RequestError
-from serve.scheduling.batcher import deadline_exceeded
-
-HEADER = "X-Request-Timeout-Ms"
-Result = TypeVar("Result")
+from serve.errors import deadline_exceeded
 
 
-def deadline_of(request: Request, limit_ms: int, asked_ms: int | None = None) -> float:
-    """The moment of `time.perf_counter` until which to do what begins now: who asks may only shorten the limit.
+@dataclass(frozen=True)
+class Deadline:
+    """`began` and `at` are moments of `time.perf_counter`."""
 
-    `asked_ms` is what the body says, beside the header. Raises `RequestError` 422.
-    """
-    given = request.headers.get(HEADER, str(limit_ms))
-    if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given)):
-        raise RequestError(422, "invalid_parameter", f"{HEADER} is not valid; expected whole milliseconds, at least 1")
-    return time.perf_counter() + min(int(given), limit_ms, asked_ms or limit_ms) / 1000
+    began: float
+    at: float
 
+    @classmethod
+    def after(cls, began: float, limit_ms: float) -> "Deadline":
+        """So long after the request began."""
+        return cls(began, began + limit_ms / 1000)
 
-@asynccontextmanager
-async def until(deadline: float) -> AsyncIterator[None]:
-    """Work that ends with `RequestError` 504 at the deadline."""
-    try:
-        async with asyncio.timeout(deadline - time.perf_counter()):
-            yield
-    except TimeoutError:
-        raise deadline_exceeded() from None
+    def within(self, limit_ms: float | None) -> "Deadline":
+        """As this one, or sooner: who asks may only shorten the limit. None shortens nothing."""
+        return self if limit_ms is None else Deadline(self.began, min(self.at, self.began + limit_ms / 1000))
 
+    def later(self, seconds: float) -> "Deadline":
+        """So much later, for what takes the client's time and not ours."""
+        return Deadline(self.began + seconds, self.at + seconds)
 
-async def while_awaited(request: Request, deadline: float, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do `work` as long as its caller waits; the request's body must have been read.
+    @property
+    def remaining_s(self) -> float:
+        """How much of it is left; below 0 when it is over."""
+        return self.at - time.perf_counter()
 
-    Raises `RequestError` 504 at the deadline, and `ClientDisconnect`, after which nobody reads what is answered.
-    """
-    doing, leaving = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
-    try:
-        async with until(deadline):
-            await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if doing.done():
-            return doing.result()
-        raise ClientDisconnect
-    finally:
-        doing.cancel()
-        leaving.cancel()
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Work that ends with `RequestError` 504 at that moment."""
+        try:
+            async with asyncio.timeout(self.remaining_s):
+                yield
+        except TimeoutError:
+            raise deadline_exceeded() from None

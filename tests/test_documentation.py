@@ -28,12 +28,13 @@ from handlers.launcher.config import Start
 from serve.auth import Keys
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
-from serve.errors import HTTP_CODES
 from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
+from serve.models.repository import open_repository
 from serve.observability.metrics import ServerMetrics
 from serve.rest.app import create_app
+from serve.rest.errors import HTTP_CODES
 from tests.commands import REPOSITORY
 from tests.markdown import FENCE, SPAN, commands, fences, prose, read, rows, section, spans
 from tests.test_makefile import make
@@ -179,7 +180,7 @@ def test_an_unknown_option_is_found() -> None:
 def server_routes() -> frozenset[str]:
     """The lean server's, with those for the administrator."""
     config = ServeConfig(bundle=REPOSITORY)
-    models = ModelRegistry(config.repository, Loader(config), Health())
+    models = ModelRegistry(open_repository(config), Loader(config), Health())
     return frozenset(create_app(DataPlane(models, config), Keys(admin="-" * 16)).openapi()["paths"]) | BROWSER_ROUTES
 
 

@@ -19,10 +19,10 @@ from contract.request_error import RequestError
 from serve.auth import Keys
 from serve.budget import Account
 from serve.dataplane import DataPlane
+from serve.deadline import Deadline
+from serve.errors import deadline_exceeded, malformed_request
 from serve.observability.record import REQUEST_ID, RequestListener, RequestRecord, choose_id
 from serve.observability.timing import Timing
-from serve.scheduling.batcher import deadline_exceeded
-from serve.v2.codec import malformed_request
 
 SERVICE = "/inference.GRPCInferenceService/"
 # The calls that are answered, each with the path that asks the same over REST and so wants the same key.
@@ -64,9 +64,10 @@ class Call:
         given: float | None = self._context.time_remaining()
         return math.inf if given is None else given
 
-    def deadline(self, limit_ms: int) -> float:
-        """The moment of `time.perf_counter` until which to answer: a client may only shorten the limit."""
-        return time.perf_counter() + min(limit_ms / 1000, self.remaining_s)
+    def deadline(self, limit_ms: int) -> Deadline:
+        """Until when to answer: a client may only shorten the limit, which begins once its message is here."""
+        now = time.perf_counter()
+        return Deadline(now, now + min(limit_ms / 1000, self.remaining_s))
 
     async def receive(self) -> Any:
         """The bytes of its message, or `grpc.aio.EOF`."""

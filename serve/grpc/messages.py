@@ -10,6 +10,7 @@ from typing import Any
 from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 
 from contract.graph import Outputs
+from serve.errors import malformed_request
 from serve.observability.metrics import ModelId
 from serve.v2.codec import (
     LENGTH_BYTES,
@@ -18,7 +19,6 @@ from serve.v2.codec import (
     InferQuery,
     InferRequest,
     make_query,
-    malformed_request,
     write_outputs,
 )
 

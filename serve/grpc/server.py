@@ -62,6 +62,11 @@ class GrpcServer:
         self._calls = CallInterceptor(dataplane, keys, listeners)
         self._server: grpc.aio.Server | None = None
 
+    @property
+    def banner(self) -> str:
+        """What to tell people of it."""
+        return f"gRPC: {self.address}"
+
     async def start(self) -> None:
         """Listen. Raises `StartError`."""
         options = {**OPTIONS, "grpc.max_receive_message_length": self._dataplane.config.max_body_bytes}

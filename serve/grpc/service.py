@@ -1,7 +1,6 @@
 """The calls of the Open Inference Protocol V2 over gRPC; each says what the same path says over REST."""
 
 import asyncio
-import time
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import ParseDict
@@ -13,7 +12,6 @@ from contract.graph import Outputs
 from contract.request_error import RequestError
 from serve.control_plane import LoadParameters, UnloadParameters, list_versions, load_version, unload_version
 from serve.dataplane import DataPlane
-from serve.deadline import until
 from serve.grpc.calls import Call
 from serve.grpc.messages import read_parameters, read_query, write_answer
 from serve.v2.metadata import configure, count, describe, describe_server
@@ -56,7 +54,7 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
     async def ModelConfig(self, request: Any, call: Call) -> Any:
         """The model's configuration, in Triton's terms."""
         served = self._registry.find(request.name, request.version or None)
-        return fill(service_pb2.ModelConfigResponse(), {"config": configure(served)})
+        return fill(service_pb2.ModelConfigResponse(), {"config": configure(*served.settings)})
 
     async def ModelStatistics(self, request: Any, call: Call) -> Any:
         """Counts and nanoseconds since the model was loaded; of all models if none is named."""
@@ -65,23 +63,19 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
             if request.name
             else self._registry.served_models
         )
-        return fill(service_pb2.ModelStatisticsResponse(), count(named))
+        return fill(service_pb2.ModelStatisticsResponse(), count((served.id, served.statistics) for served in named))
 
     async def ModelInfer(self, request: Any, call: Call) -> Any:
         """Outputs for pixels (UINT8 [N, size, size, 3]) or picture files (BYTES [N])."""
         config = self._dataplane.config
-        with self._dataplane.stay(call.timing, request.model_name, request.model_version or None) as served:
-            deadline, manifest = call.deadline(config.timeout_ms), served.model.manifest
-            served.admission.check(deadline)
-            size, run = manifest.image.size, served.decoder.pool.run
-            async with until(deadline):
-                query = await run(lambda: read_query(request, size, config.max_files))
-            if query.request.timeout_ms is not None:
-                deadline = min(deadline, time.perf_counter() + query.request.timeout_ms / 1000)
-            async with until(deadline):
-                outputs = Outputs.join(await served.infer(query, deadline, call.timing))
-                labels = [entry.label for entry in manifest.classes]
-                return await run(lambda: write_answer(query, outputs, labels, served.id))
+        name, version, deadline = request.model_name, request.model_version or None, call.deadline(config.timeout_ms)
+        with self._dataplane.admit(name, version, deadline, call.timing) as admitted:
+            manifest, model = admitted.served.model.manifest, admitted.served.id
+            query = await admitted.work(lambda: read_query(request, manifest.image.size, config.max_files))
+            admitted.deadline = deadline.within(query.request.timeout_ms)
+            outputs = Outputs.join(await admitted.infer(query))
+            labels = [entry.label for entry in manifest.classes]
+            return await admitted.work(lambda: write_answer(query, outputs, labels, model))
 
     async def RepositoryIndex(self, request: Any, call: Call) -> Any:
         """Every version in the folder, and which of them answer."""

@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass as checked
 from contract import Manifest, ManifestError, UserError
 from contract.atomic import write_text_atomically
 from contract.manifest import MANIFEST_FILE, sha256_of
+from serve.config import ServeConfig
 
 LABELS_FILE = "labels.json"
 # A bundle, a folder of bundles, and runs/ with a bundle in each run.
@@ -128,6 +129,14 @@ class Repository:
         except OSError as error:
             problem = f"{self.folder / LABELS_FILE} can't be written ({error.strerror})"
             raise UserError(f"{problem}, so the change would be lost at a restart; nothing was changed") from error
+
+
+def open_repository(config: ServeConfig) -> Repository:
+    """Where the bundles are."""
+    if config.models:
+        return Repository(config.models)
+    assert config.bundle is not None
+    return Repository(config.bundle, single=True)
 
 
 def _check(name: str, labels: Labels, there: list[str]) -> None:

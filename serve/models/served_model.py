@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from contract import ImageError, Prediction, decode_image, upright_size
+from contract import ImageError, Manifest, Prediction, decode_image, upright_size
 from contract.graph import Outputs
 from runtime import Model
 from runtime.annotate import JPEG_QUALITY, annotate
@@ -21,7 +21,6 @@ from serve.scheduling.batch_times import BatchTimes
 from serve.scheduling.batcher import Batcher, Pixels
 from serve.scheduling.decoder import DecodePool, Decoder
 from serve.scheduling.executor import BatchExecutor
-from serve.v2.codec import InferQuery
 
 EDGES = ("left", "top", "right", "bottom")
 
@@ -71,6 +70,11 @@ class ServedModel:
         self.mirror: Mirror | None = None
         self._users, self._idle = 0, asyncio.Event()
         self._idle.set()
+
+    @property
+    def settings(self) -> tuple[Manifest, str, int, Sequence[int]]:
+        """What it is and how it runs: its manifest, the provider, how many batches at once, their sizes."""
+        return self.model.manifest, self.model.session.provider, self.tuning.runners, self.batcher.times.buckets
 
     def acquire(self) -> None:
         """One more uses it: it answers until it is released."""
@@ -124,13 +128,6 @@ class ServedModel:
         if self.mirror:
             self.mirror.pixels(images, results)
         return results
-
-    async def infer(self, query: InferQuery, deadline: float, timing: Timing) -> list[Outputs]:
-        """The outputs of each picture of a V2 request. Raises as `run_files`, and the `ImageError` of a bad file."""
-        if query.pixels:
-            return await self.run_pixels(query.pixels, deadline, timing)
-        results = await self.run_files(query.files, deadline, timing)
-        return [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
 
     async def _run(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
         waiting = self.batcher.submit(images, deadline)

@@ -3,10 +3,25 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from serve.observability.metrics import ModelId
-from serve.scheduling.batcher import Answered
+
+
+class Answered(Protocol):
+    """One picture's way."""
+
+    @property
+    def queue_s(self) -> float:
+        """How long it waited."""
+
+    @property
+    def inference_s(self) -> float:
+        """How long its batch took."""
+
+    @property
+    def batch(self) -> int:
+        """Images that were answered together."""
 
 
 class Stage(NamedTuple):

@@ -7,14 +7,13 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from serve import VERSION
-from serve.auth import Keys, RequireKeys
-from serve.budget import BoundBodies
+from serve.auth import Keys
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
-from serve.errors import install_error_handlers
 from serve.models.registry import ModelRegistry
 from serve.observability.record import RequestListener
-from serve.rest.middleware import Observe
+from serve.rest.errors import install_error_handlers
+from serve.rest.middleware import BoundBodies, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
 from serve.rest.openapi.docs import add_docs
 from serve.rest.routes import health, predict, repository, torchserve, v2

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from serve.dataplane import DataPlane
-from serve.errors import refuse
+from serve.rest.errors import refuse
 
 
 def early_route(dataplane: DataPlane) -> type[APIRoute]:

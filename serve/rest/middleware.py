@@ -1,10 +1,14 @@
-"""What happens around every HTTP request: it gets an id, is timed and counted, and told of to whoever keeps records."""
+"""What happens around every HTTP request: it gets an id, is timed and counted; its key is checked, its body bounded."""
 
 from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.auth import Keys
+from serve.budget import BodyBudget
+from serve.errors import body_for
 from serve.health import Health
 from serve.observability.metrics import ServerMetrics
 from serve.observability.record import METHODS, REQUEST_ID, RequestListener, RequestRecord, choose_id
@@ -62,3 +66,38 @@ class Observe:
         )
         for listener in self.listeners:
             listener.write(record)
+
+
+class RequireKeys:
+    """Answers 401 unless `Authorization: Bearer` or `X-API-Key` holds the key."""
+
+    def __init__(self, app: ASGIApp, keys: Keys) -> None:
+        self.app, self._keys = app, keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or don't."""
+        lacking = self._keys.refusal(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
+        if lacking is None:
+            await self.app(scope, receive, send)
+            return
+        body = body_for(scope["path"], "unauthorized", lacking)
+        refused = JSONResponse(body, 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
+        await refused(scope, receive, send)
+
+
+class BoundBodies:
+    """Middleware: the body of each HTTP request counts against the budget from its arrival until the answer is sent."""
+
+    def __init__(self, app: ASGIApp, budget: BodyBudget) -> None:
+        self.app, self.budget = app, budget
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        with self.budget.account() as account:
+
+            async def counted() -> Message:
+                message = await receive()
+                account.take(len(message.get("body", b"")))
+                return message
+
+            await self.app(scope, counted, send)

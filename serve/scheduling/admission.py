@@ -4,7 +4,8 @@ import math
 import time
 
 from contract.request_error import RequestError
-from serve.scheduling.batcher import Batcher, deadline_exceeded
+from serve.errors import deadline_exceeded
+from serve.scheduling.batcher import Batcher
 from serve.scheduling.decoder import Decoder
 
 LONGEST_RETRY_S = 5.0

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.graph import Outputs
-from contract.request_error import RequestError
+from serve.errors import deadline_exceeded
 from serve.scheduling.batch_times import BatchTimes
 from serve.scheduling.executor import BatchExecutor
 
@@ -182,9 +182,3 @@ def _fail(job: _Job, error: BaseException) -> None:
 
 class SessionBrokenError(Exception):
     """The session can't be used any more; only a new process can mend that."""
-
-
-def deadline_exceeded() -> RequestError:
-    """The answer for a request whose time is up, or will be before it could be answered."""
-    message = "the answer would come after the request's deadline; try again later or allow more time"
-    return RequestError(504, "deadline_exceeded", message)

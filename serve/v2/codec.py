@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from contract.graph import INPUT_NAME, OUTPUT_NAMES, Outputs
-from contract.request_error import RequestError
+from serve.errors import malformed_request
 
 HEADER = "Inference-Header-Content-Length"
 Pixels = NDArray[np.uint8]
@@ -70,11 +70,6 @@ class InferRequest(_Strict):
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
             raise malformed_request(f"timeout is {given!r}; expected whole microseconds, at least 1")
         return max(1, given // 1000)
-
-
-def malformed_request(message: str) -> RequestError:
-    """The error for a request that does not keep to the protocol; what it quotes may be long."""
-    return RequestError(400, "malformed_request", message[:300])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,13 @@
-"""A service in, what the Open Inference Protocol V2 tells about it out, over REST and gRPC alike."""
+"""What the Open Inference Protocol V2 tells about the server and its models, over REST and gRPC alike."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from contract import Manifest
 from contract.graph import INPUT_NAME
 from serve import VERSION
-from serve.models.served_model import ServedModel
+from serve.observability.metrics import ModelId
+from serve.observability.statistics import Statistics
 
 NAME = "resnet-service"
 PLATFORM = "onnx_onnxv1"
@@ -33,10 +34,10 @@ def describe(manifest: Manifest, versions: Iterable[str]) -> dict[str, Any]:
     }
 
 
-def configure(served: ServedModel) -> dict[str, Any]:
+def configure(manifest: Manifest, provider: str, runners: int, batches: Sequence[int]) -> dict[str, Any]:
     """What perf_analyzer and model_analyzer ask for, in Triton's terms; dims are without the batch."""
-    described = describe(served.model.manifest, [])
-    kind = "KIND_CPU" if served.model.session.provider == "cpu" else "KIND_GPU"
+    described = describe(manifest, [])
+    kind = "KIND_CPU" if provider == "cpu" else "KIND_GPU"
 
     def entries(name: str) -> list[dict[str, Any]]:
         return [
@@ -48,14 +49,14 @@ def configure(served: ServedModel) -> dict[str, Any]:
         "name": described["name"],
         "platform": PLATFORM,
         "backend": "onnxruntime",
-        "max_batch_size": served.model.manifest.max_batch,
+        "max_batch_size": manifest.max_batch,
         "input": entries("inputs"),
         "output": entries("outputs"),
-        "instance_group": [{"name": described["name"], "count": served.tuning.runners, "kind": kind}],
-        "dynamic_batching": {"preferred_batch_size": served.batcher.times.buckets},
+        "instance_group": [{"name": described["name"], "count": runners, "kind": kind}],
+        "dynamic_batching": {"preferred_batch_size": list(batches)},
     }
 
 
-def count(served_models: Iterable[ServedModel]) -> dict[str, Any]:
+def count(models: Iterable[tuple[ModelId, Statistics]]) -> dict[str, Any]:
     """Counts and nanoseconds since each was loaded."""
-    return {"model_stats": [served.statistics.describe(*served.id) for served in served_models]}
+    return {"model_stats": [statistics.describe(*model) for model, statistics in models]}

@@ -11,7 +11,8 @@ from contract.console import run_command
 from contract.graph import Outputs
 from runtime import Session
 from serve.config import ServeConfig
-from serve.server import DrainingServer, serve
+from serve.network.draining import DrainingServer
+from serve.server import serve
 
 honest = DrainingServer.startup
 

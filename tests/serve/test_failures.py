@@ -26,7 +26,7 @@ from serve.dataplane import DataPlane
 from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
-from serve.models.repository import BundleEntry
+from serve.models.repository import BundleEntry, open_repository
 from serve.models.served_model import ServedModel
 from serve.rest.app import create_app
 from tests.commands import RunningServer
@@ -74,7 +74,7 @@ async def serving(
 ) -> AsyncIterator[FastAPI]:
     """The application around that session, as uvicorn would run it; a batch is said to take `batch_s`."""
     config = ServeConfig(bundle=bundle, max_wait_ms=max_wait_ms)
-    models = ModelRegistry(config.repository, StubbornLoader(config, session, batch_s), health)
+    models = ModelRegistry(open_repository(config), StubbornLoader(config, session, batch_s), health)
     models.load_all()
     app = create_app(DataPlane(models, config), Keys())
     async with app.router.lifespan_context(app):

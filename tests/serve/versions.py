@@ -9,6 +9,7 @@ from serve.config import ServeConfig
 from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
+from serve.models.repository import open_repository
 
 
 def add_version(
@@ -33,7 +34,7 @@ def add_version(
 def open_models(folder: Path, health: Health | None = None) -> ModelRegistry:
     """The models of a folder, at work; within an event loop."""
     config = ServeConfig(models=folder, runners=1, threads=1)
-    models = ModelRegistry(config.repository, Loader(config), health or Health())
+    models = ModelRegistry(open_repository(config), Loader(config), health or Health())
     models.load_all()
     models.start()
     return models

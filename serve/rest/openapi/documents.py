@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from contract.request_error import ErrorBody
-from serve.deadline import HEADER
 from serve.errors import body_for
+from serve.rest.picture_request import TIMEOUT_HEADER
 from serve.rest.upload import MAX_TEXT_FIELDS
 from serve.v2.codec import HEADER as LENGTH_HEADER
 
@@ -61,7 +61,7 @@ def reference(part: str, name: str) -> dict[str, Any]:
 
 PARAMETERS = {
     "Timeout": {
-        "name": HEADER,
+        "name": TIMEOUT_HEADER,
         "in": "header",
         "description": "Time limit for this request, in milliseconds. It can only shorten the server's own limit",
         "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
@@ -144,7 +144,7 @@ BUSY = {
         "the server is overloaded: a new image would wait 2.6 s; try again in 2 s",
     ),
     504: Refusal(
-        f"The answer can't be ready within {HEADER} or the server's time limit",
+        f"The answer can't be ready within {TIMEOUT_HEADER} or the server's time limit",
         "deadline_exceeded",
         "the answer would come after the request's deadline; try again later or allow more time",
     ),

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from serve.deadline import HEADER
 from serve.rest.openapi.documents import (
     BINARY,
     JSON,
@@ -15,6 +14,7 @@ from serve.rest.openapi.documents import (
     reference,
     refusals,
 )
+from serve.rest.picture_request import TIMEOUT_HEADER
 from serve.v2.codec import HEADER as LENGTH_HEADER
 from serve.v2.responses import InferReply, ModelReady, ServerReady
 
@@ -29,9 +29,9 @@ ENCODED = Refusal(
     "the body is gzip-encoded; send it without Content-Encoding",
 )
 TIMED = Refusal(
-    f"{HEADER} is not a valid number",
+    f"{TIMEOUT_HEADER} is not a valid number",
     "invalid_parameter",
-    f"{HEADER} is not valid; expected whole milliseconds, at least 1",
+    f"{TIMEOUT_HEADER} is not valid; expected whole milliseconds, at least 1",
 )
 NOT_FOUND = refusals(MISSING, V2)
 ERRORS = refusals({**REFUSALS, 400: MALFORMED, 415: ENCODED, 422: TIMED}, V2)

@@ -15,6 +15,7 @@ from serve.dataplane import DataPlane
 from serve.models.served_model import ImageAnswer, ServedModel, raise_if_unreadable
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
+from serve.rest.picture_request import admit
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="Number of classes in the answer")]
 # A parameter that isn't there is None; that it could be null is nothing that a URL could say.
@@ -61,17 +62,17 @@ def routes(dataplane: DataPlane) -> APIRouter:
 
         With `activation_map`, each answer includes where in the image the model looked.
         """
-        with dataplane.visit(request, model, version) as visit:
-            pictures = await visit.read()
-            results = await visit.run(pictures)
+        with admit(dataplane, request, model, version) as asked:
+            pictures = await asked.read()
+            results = await asked.run(pictures)
             if len(results) == 1:
                 raise_if_unreadable(results[0])
-            name_all = partial(_name_all, visit.served, pictures, results, top_k, activation_map)
+            name_all = partial(_name_all, asked.served, pictures, results, top_k, activation_map)
             # To explain, a picture's header is read again, which may mean decoding it.
-            answers = await visit.work(name_all) if activation_map else name_all()
+            answers = await asked.work(name_all) if activation_map else name_all()
             if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
                 return answers[0]
-            return BatchAnswer(model=visit.served.id.model, version=visit.served.id.version, results=answers)
+            return BatchAnswer(model=asked.served.id.model, version=asked.served.id.version, results=answers)
 
     @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
     async def annotate(
@@ -81,9 +82,9 @@ def routes(dataplane: DataPlane) -> APIRouter:
         version: VersionName = None,
     ) -> Response:
         """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
-        with dataplane.visit(request, model, version) as visit:
-            data, outputs = await visit.run_one()
-            drawn = await visit.work(lambda: visit.served.draw(data, outputs, top_k))
+        with admit(dataplane, request, model, version) as asked:
+            data, outputs = await asked.run_one()
+            drawn = await asked.work(lambda: asked.served.draw(data, outputs, top_k))
             return Response(drawn, media_type="image/jpeg")
 
     return router

@@ -6,6 +6,7 @@ from contract.labels import TORCHSERVE_TOP_K, by_label
 from serve.dataplane import DataPlane
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import REFUSALS, answer, pictures, refusals
+from serve.rest.picture_request import admit
 
 NAMED = answer("Probabilities of the best classes", {"rust": 0.97, "healthy": 0.02, "blight": 0.01})
 
@@ -16,9 +17,9 @@ def routes(dataplane: DataPlane) -> APIRouter:
 
     async def predictions(request: Request, model: str, version: str | None = None) -> dict[str, float]:
         """Classify one image. Route and answer are those of TorchServe: label -> probability of the 5 best classes."""
-        with dataplane.visit(request, model, version) as visit:
-            _, outputs = await visit.run_one()
-            return by_label(visit.served.name(outputs, TORCHSERVE_TOP_K).predictions)
+        with admit(dataplane, request, model, version) as asked:
+            _, outputs = await asked.run_one()
+            return by_label(asked.served.name(outputs, TORCHSERVE_TOP_K).predictions)
 
     for path in ("/predictions/{model}", "/predictions/{model}/{version}"):
         router.post(path, openapi_extra=pictures(), responses=NAMED)(predictions)

@@ -11,7 +11,7 @@ from serve.health import Health
 from serve.models.registry import ModelRegistry
 from serve.rest.early import early_route
 from serve.rest.openapi import v2 as documents
-from serve.rest.upload import read_body
+from serve.rest.picture_request import admit
 from serve.v2.codec import HEADER, read_query, write_reply
 from serve.v2.metadata import configure, count, describe, describe_server
 from serve.v2.responses import (
@@ -36,14 +36,14 @@ def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRout
 
     async def infer(request: Request, model: str, version: str | None = None) -> Response:
         """Classify pixels (UINT8 [N, size, size, 3]) or image files (BYTES [N]); outputs are JSON or binary."""
-        with dataplane.visit(request, model, version) as visit:
-            body = await read_body(request, dataplane.config)
-            manifest = visit.served.model.manifest
+        with admit(dataplane, request, model, version) as asked:
+            body = await asked.read_body()
+            manifest = asked.served.model.manifest
             length, most = request.headers.get(HEADER), dataplane.config.max_files
-            query = await visit.work(lambda: read_query(body, length, manifest.image.size, most))
-            outputs = Outputs.join(await visit.infer(query))
+            query = await asked.work(lambda: read_query(body, length, manifest.image.size, most))
+            outputs = Outputs.join(await asked.infer(query))
             labels = [entry.label for entry in manifest.classes]
-            reply = await visit.work(lambda: write_reply(query, outputs, labels, *visit.served.id))
+            reply = await asked.work(lambda: write_reply(query, outputs, labels, *asked.served.id))
             return Response(reply.body, headers=reply.headers)
 
     responses = documents.ERRORS | documents.REPLY
@@ -71,7 +71,7 @@ def _add_server(router: APIRouter, registry: ModelRegistry, health: Health, *, r
     @router.get("/v2/models/stats", response_model=Statistics, responses=documents.COUNTED)
     async def all_statistics() -> dict[str, Any]:
         """Request counts and durations (in nanoseconds) since each model was loaded."""
-        return count(registry.served_models)
+        return count((served.id, served.statistics) for served in registry.served_models)
 
 
 def _add_model(router: APIRouter, registry: ModelRegistry, health: Health) -> None:
@@ -86,11 +86,12 @@ def _add_model(router: APIRouter, registry: ModelRegistry, health: Health) -> No
 
     async def configuration(model: str, version: str | None = None) -> dict[str, Any]:
         """The model's configuration in Triton's format."""
-        return configure(registry.find(model, version))
+        return configure(*registry.find(model, version).settings)
 
     async def statistics(model: str, version: str | None = None) -> dict[str, Any]:
         """Request counts and durations (in nanoseconds) since the model was loaded."""
-        return count([registry.find(model, version)])
+        served = registry.find(model, version)
+        return count([(served.id, served.statistics)])
 
     counted = documents.NOT_FOUND | documents.COUNTED
     for path in (MODEL, VERSIONED):

@@ -19,6 +19,7 @@ from serve.dataplane import DataPlane
 from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
+from serve.models.repository import open_repository
 from serve.rest.app import create_app
 from tests.commands import REPOSITORY, RunningServer
 from tests.effort import times
@@ -38,7 +39,7 @@ def write_key(folder: Path, key: str) -> Path:
 def document_of(folder: Path, *, api: str | None = None, admin: str | None = None) -> Document:
     """As a server of no model yet gives it, with these keys."""
     config = ServeConfig(bundle=folder)
-    dataplane = DataPlane(ModelRegistry(config.repository, Loader(config), Health()), config)
+    dataplane = DataPlane(ModelRegistry(open_repository(config), Loader(config), Health()), config)
     app = create_app(dataplane, Keys(api=api, admin=admin))
 
     async def get() -> httpx.Response:
