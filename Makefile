@@ -181,7 +181,7 @@ bench-peers: $(STAMP) $(PEERS_STAMP) ## Load-test alternatives to our servers: F
 	$(PY) -m benchmarks --bundle $(bundle) --servers $(PEERS) $(BENCH_OPTIONS)
 
 bench-compare: $(STAMP) ## Compare the results folders A=before and B=after; fails if B is worse
-	$(PY) -m benchmarks.compare --a "$$A" --b "$$B" $(ARGS)
+	$(PY) -m benchmarks.report.compare --a "$$A" --b "$$B" $(ARGS)
 
 bench-train: $(STAMP) ## Images per second in training, beside a plain loop; ARCH SIZE BATCH
 	$(PY) -m benchmarks.training.speed $(call option,ARCH,arch) $(call option,SIZE,size) $(call option,BATCH,batch) $(ARGS)

@@ -12,12 +12,11 @@ import psutil
 
 from benchmarks.ceiling import ceiling
 from benchmarks.config import BenchConfig
-from benchmarks.corpus import read_corpus
-from benchmarks.corpus_writer import write_corpus
-from benchmarks.peers import PEERS, image_classifier, peer
-from benchmarks.protocols import PROTOCOLS, is_right
-from benchmarks.record import Record, settings_of
-from benchmarks.report import write_report
+from benchmarks.load.corpus import read_corpus
+from benchmarks.load.corpus_writer import write_corpus
+from benchmarks.load.protocols import PROTOCOLS, is_right
+from benchmarks.report.record import Record, settings_of
+from benchmarks.report.report import write_report
 from benchmarks.scenarios import (
     INPUTS,
     MIXED,
@@ -31,7 +30,8 @@ from benchmarks.scenarios import (
     sweep,
     warm_up,
 )
-from benchmarks.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
+from benchmarks.targets.peers import PEERS, image_classifier, peer
+from benchmarks.targets.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
 from contract import Manifest
 from runtime import Model, load_model
 from runtime.machine import cores, processor

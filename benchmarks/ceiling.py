@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.corpus import read_corpus
+from benchmarks.load.corpus import read_corpus
 from contract import preprocess
 from runtime import Model
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.protocols import ProtocolName
+from benchmarks.load.protocols import ProtocolName
 from contract import UsageError
 
 ServerName = Literal[

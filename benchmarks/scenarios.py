@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 
 from benchmarks.config import BenchConfig
-from benchmarks.figures import slope_per_hour
-from benchmarks.generator import Job, write_job
-from benchmarks.rows import Case, Row, summarise
-from benchmarks.samples import Outcome, Samples
-from benchmarks.servers import ROOT, Target, TargetError
-from benchmarks.slow_clients import SlowClients
-from benchmarks.watch import Usage, Watch
+from benchmarks.load.generator import Job, write_job
+from benchmarks.load.samples import Outcome, Samples
+from benchmarks.load.slow_clients import SlowClients
+from benchmarks.report.figures import slope_per_hour
+from benchmarks.report.rows import Case, Row, summarise
+from benchmarks.targets.servers import ROOT, Target, TargetError
+from benchmarks.targets.watch import Usage, Watch
 
 MIXED, SIZED = "mixed", "model size"
 INPUTS = (MIXED, SIZED)
@@ -85,7 +85,7 @@ def run_job(job: Job, folder: Path) -> Samples:
     """Let the generator do a job. Raises `TargetError` if it can't, or if nobody answers at all."""
     job_file, samples_file = folder / "job.json", folder / "samples.npz"
     write_job(job, job_file)
-    command = [sys.executable, "-m", "benchmarks.generator", str(job_file), str(samples_file)]
+    command = [sys.executable, "-m", "benchmarks.load.generator", str(job_file), str(samples_file)]
     limit = job.seconds + 2 * job.patience_s + 30
     try:
         result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit, check=False)

@@ -46,6 +46,9 @@ ROOMS = {
         "training.weights",
         "training.learning",
     },
+    "benchmarks.load": set(),
+    "benchmarks.targets": {"benchmarks.load"},
+    "benchmarks.report": {"benchmarks.config", "benchmarks.load", "benchmarks.targets"},
     "training.learning": {
         "training.config",
         "training.errors",
@@ -54,6 +57,27 @@ ROOMS = {
         "training.weights",
         "training.recipe",
     },
+}
+# The rooms of `serve`, from the ground up: folders and lone files, each with the rooms that it may import.
+GROUND = {f"serve.{name}" for name in ("VERSION", "errors", "auth", "config", "health", "observability")}
+ERRORS = {"serve.errors"}
+SERVE_ROOMS = {
+    **{name: set() for name in GROUND},
+    "serve.deadline": ERRORS,
+    "serve.budget": ERRORS,
+    "serve.network": ERRORS | {"serve.health"},
+    "serve.scheduling": ERRORS,
+    "serve.v2": ERRORS | {"serve.observability", "serve.VERSION"},
+    "serve.models": GROUND | {"serve.scheduling"},
+    "serve.dataplane": GROUND | {"serve.deadline", "serve.budget", "serve.models", "serve.v2"},
+    "serve.control_plane": ERRORS | {"serve.models", "serve.v2"},
+}
+TRANSPORT = GROUND | {f"serve.{name}" for name in ("deadline", "budget", "v2", "models", "dataplane", "control_plane")}
+SERVE_ROOMS |= {
+    "serve.rest": TRANSPORT,
+    "serve.grpc": TRANSPORT,
+    "serve.server": TRANSPORT | {"serve.network", "serve.scheduling", "serve.rest", "serve.grpc"},
+    "serve.__main__": {"serve.config", "serve.server"},
 }
 MOST_MODULES = 13
 
@@ -134,10 +158,24 @@ def test_a_room_imports_only_what_the_table_allows() -> None:
                 )
 
 
-@pytest.mark.parametrize("stage", ["contract", "dataset", "evaluation", "runtime", "training", "export"])
+@pytest.mark.parametrize("stage", sorted({stage.split(".")[0] for stage in STAGES}))
 def test_a_folder_holds_about_a_dozen_modules(stage: str) -> None:
     modules = Counter(path.parent for path in (REPOSITORY / stage).rglob("*.py") if path.name != "__init__.py")
     assert max(modules.values()) <= MOST_MODULES
+
+
+def test_a_room_of_serve_imports_only_what_the_table_allows() -> None:
+    for path in modules_of("serve"):
+        module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+        room = ".".join(module.split(".")[:2])
+        allowed = {room, *SERVE_ROOMS.get(room, set())}
+        for imported in modules_imported_in(path):
+            assert not imported.startswith("serve.") or ".".join(imported.split(".")[:2]) in allowed, (path, imported)
+
+
+def test_the_rooms_of_serve_are_those_of_the_table() -> None:
+    there = {f"serve.{path.stem}" for path in (REPOSITORY / "serve").iterdir() if path.name != "__pycache__"}
+    assert there - {"serve.__init__"} == set(SERVE_ROOMS) - {"serve.VERSION"}
 
 
 def test_contract_needs_numpy_and_image_decoders_alone() -> None:

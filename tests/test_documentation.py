@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import contract.errors
-from benchmarks.compare import CompareConfig
 from benchmarks.config import BenchConfig
+from benchmarks.report.compare import CompareConfig
 from benchmarks.session import SessionBenchmark
 from contract.console import INTERRUPTED, TERMINATED
 from contract.errors import UserError
@@ -57,7 +57,7 @@ PROGRAMS: dict[str, type] = {
     "evaluation.compare": CompareRunsConfig,
     "handlers.launcher": Start,
     "benchmarks": BenchConfig,
-    "benchmarks.compare": CompareConfig,
+    "benchmarks.report.compare": CompareConfig,
     "benchmarks.session": SessionBenchmark,
 }
 SAMPLE_OPTIONS = {"--folder", "--seed"}

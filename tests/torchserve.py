@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.servers import TORCHSERVE_PORTS, free_ports
+from benchmarks.targets.servers import TORCHSERVE_PORTS, free_ports
 from tests.commands import REPOSITORY
 
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from aiohttp import web
 
-from benchmarks.record import read_record
+from benchmarks.report.record import read_record
 from tests.benchmarks.servers import answer, serving
 from tests.commands import REPOSITORY, RunningServer, run_module
 

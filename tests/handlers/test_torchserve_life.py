@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from benchmarks.servers import TORCHSERVE_PORTS, free_ports
+from benchmarks.targets.servers import TORCHSERVE_PORTS, free_ports
 from contract import Manifest
 from export.archive import ArchiveConfig, archive
 from handlers.launcher.config import SETTINGS, Start

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.compare import CompareConfig, RegressionError, changes_between, compare, judge
 from benchmarks.config import BenchConfig
-from benchmarks.record import command_of, read_record, settings_of
-from benchmarks.rows import summarise
-from benchmarks.samples import DTYPE, Outcome, Samples
+from benchmarks.load.samples import DTYPE, Outcome, Samples
+from benchmarks.report.compare import CompareConfig, RegressionError, changes_between, compare, judge
+from benchmarks.report.record import command_of, read_record, settings_of
+from benchmarks.report.rows import summarise
 from contract import UsageError
-from tests.benchmarks.rows import CLOSED, OPEN, record, row, samples
+from tests.benchmarks.report.rows import CLOSED, OPEN, record, row, samples
 
 
 def test_a_row_says_what_the_samples_say() -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from benchmarks.record import Record
-from benchmarks.rows import Row
+from benchmarks.report.record import Record
+from benchmarks.report.rows import Row
 
 
 def conclusions(record: Record) -> list[str]:

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from benchmarks.corpus import Entry, write_index
-from benchmarks.generator import Job, arrivals
-from benchmarks.samples import Outcome
+from benchmarks.load.corpus import Entry, write_index
+from benchmarks.load.generator import Job, arrivals
+from benchmarks.load.samples import Outcome
 from benchmarks.scenarios import recovery, run_job
-from benchmarks.servers import TargetError
+from benchmarks.targets.servers import TargetError
 from tests.benchmarks.servers import answer, serving
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from benchmarks.side_by_side import side_by_side
-from tests.benchmarks.rows import CLOSED, OPEN, record, row
+from benchmarks.report.side_by_side import side_by_side
+from tests.benchmarks.report.rows import CLOSED, OPEN, record, row
 
 
 def test_servers_stand_side_by_side() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.record import Record
-from benchmarks.rows import Case, Row, summarise
-from benchmarks.samples import DTYPE, Samples
+from benchmarks.load.samples import DTYPE, Samples
+from benchmarks.report.record import Record
+from benchmarks.report.rows import Case, Row, summarise
 
 CLOSED = Case(server="lean", scenario="sweep", loop="closed", load="8 clients", input="mixed")
 OPEN = replace(CLOSED, scenario="rate", loop="open", load="50% of capacity")

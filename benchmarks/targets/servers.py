@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from benchmarks.protocols import PROTOCOLS, TOLERANCE, ProtocolName
+from benchmarks.load.protocols import PROTOCOLS, TOLERANCE, ProtocolName
 from contract import UserError
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TORCHSERVE_PORTS = 5
 
 

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from benchmarks.rows import Row
-from benchmarks.samples import STAGES
+from benchmarks.load.samples import STAGES
+from benchmarks.report.rows import Row
 
 DPI = 120
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchmarks import side_by_side
-from benchmarks.plots import plot_all
-from benchmarks.record import Record, command_of
-from benchmarks.rows import Row
-from benchmarks.words import conclusions
+from benchmarks.report import side_by_side
+from benchmarks.report.plots import plot_all
+from benchmarks.report.record import Record, command_of
+from benchmarks.report.rows import Row
+from benchmarks.report.words import conclusions
 from contract.atomic import write_text_atomically
 
 HEADINGS = (

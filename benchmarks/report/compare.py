@@ -1,4 +1,4 @@
-"""`python -m benchmarks.compare A B`: two results folders in, what changed and what is noise out."""
+"""`python -m benchmarks.report.compare A B`: two results folders in, what changed and what is noise out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.figures import interval
-from benchmarks.record import Record, read_record
-from benchmarks.rows import Case, Row
+from benchmarks.report.figures import interval
+from benchmarks.report.record import Record, read_record
+from benchmarks.report.rows import Case, Row
 from contract import UserError
 from contract.console import run_command
 
@@ -107,4 +107,4 @@ def _mean(values: Sequence[float]) -> float:
 
 
 if __name__ == "__main__":
-    run_command(lambda: compare(tyro.cli(CompareConfig, prog="python -m benchmarks.compare")))
+    run_command(lambda: compare(tyro.cli(CompareConfig, prog="python -m benchmarks.report.compare")))

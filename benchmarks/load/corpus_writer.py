@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.corpus import Entry, write_index
+from benchmarks.load.corpus import Entry, write_index
 from contract import UsageError, decode_image, preprocess
 from contract.golden import read_golden
 from contract.junk import is_junk

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmarks.slow_clients import SLOWNESSES, SlowClients
+from benchmarks.load.slow_clients import SLOWNESSES, SlowClients
 from tests.commands import RunningServer
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.protocols import ProtocolName
-from benchmarks.servers import ROOT, Starter, Target, TargetError, free_ports, launched, run_module
-from benchmarks.watch import family
+from benchmarks.load.protocols import ProtocolName
+from benchmarks.targets.servers import ROOT, Starter, Target, TargetError, free_ports, launched, run_module
+from benchmarks.targets.watch import family
 from contract.manifest import LABELS_FILE, MANIFEST_FILE, TORCHSCRIPT_FILE
 
-BASELINES = ROOT / "benchmarks" / "baselines"
+BASELINES = ROOT / "benchmarks" / "targets" / "baselines"
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 START_S = 180
 # Their pictures are resized by torchvision, without the reduced decoding of large JPEGs.

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.generator JOB SAMPLES`: one measurement, in a process of its own.
+"""`python -m benchmarks.load.generator JOB SAMPLES`: one measurement, in a process of its own.
 
 A job says whom to ask, with what, and how: a closed loop of clients that each ask again when they have their answer,
 or an open loop whose requests are due at times drawn beforehand, whatever the server does.
@@ -19,9 +19,9 @@ import aiohttp
 import numpy as np
 import uvloop
 
-from benchmarks.corpus import read_corpus
-from benchmarks.protocols import PROTOCOLS, ProtocolName, is_right
-from benchmarks.samples import DTYPE, STAGES, Outcome
+from benchmarks.load.corpus import read_corpus
+from benchmarks.load.protocols import PROTOCOLS, ProtocolName, is_right
+from benchmarks.load.samples import DTYPE, STAGES, Outcome
 
 STAGE = re.compile(r'(\w+);(?:dur|desc)="?([\d.]+)')
 

@@ -4,7 +4,7 @@ import base64
 import json
 import struct
 
-from benchmarks.protocols import PROTOCOLS, is_right
+from benchmarks.load.protocols import PROTOCOLS, is_right
 
 PICTURE = b"\xff\xd8 a picture"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.figures import interval, is_steady, percentile, slope_per_hour
+from benchmarks.report.figures import interval, is_steady, percentile, slope_per_hour
 
 RANDOM = np.random.default_rng(0)
 

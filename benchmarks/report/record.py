@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.config import BenchConfig
-from benchmarks.rows import Row, row_from
+from benchmarks.report.rows import Row, row_from
 from contract import UsageError
 from contract.atomic import write_text_atomically
 

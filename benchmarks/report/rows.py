@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.figures import interval, is_steady, percentile
-from benchmarks.samples import Outcome, Samples
-from benchmarks.watch import Usage
+from benchmarks.load.samples import Outcome, Samples
+from benchmarks.report.figures import interval, is_steady, percentile
+from benchmarks.targets.watch import Usage
 
 # Beyond these the generator, and not the server, decides the figure.
 GENERATOR_CPU = 0.9

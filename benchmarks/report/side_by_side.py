@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from benchmarks.record import Record
-from benchmarks.rows import Row
-from benchmarks.words import best_of
+from benchmarks.report.record import Record
+from benchmarks.report.rows import Row
+from benchmarks.report.words import best_of
 
 STOCK = "image_classifier"
 HEADINGS = (

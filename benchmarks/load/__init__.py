@@ -1,0 +1,1 @@
+"""What asks a server: pictures with their answers, the load generator, slow clients."""

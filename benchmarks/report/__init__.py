@@ -1,0 +1,1 @@
+"""Rows of measurements, and the pages and comparisons made of them."""

@@ -1,0 +1,1 @@
+"""What is asked: servers and baselines, started and watched."""
