@@ -11,10 +11,11 @@ from contract.request_error import RequestError
 from serve.budget import BodyBudget
 from serve.config import ServeConfig
 from serve.deadline import Deadline
+from serve.models.answers import raise_if_unreadable
 from serve.models.registry import ModelRegistry
-from serve.models.served_model import ServedModel, raise_if_unreadable
+from serve.models.served_model import ServedModel
 from serve.observability.timing import Timing
-from serve.v2.codec import InferQuery
+from serve.v2.types import InferQuery
 
 Result = TypeVar("Result")
 

@@ -12,15 +12,9 @@ from tritonclient.grpc.service_pb2 import ModelInferRequest, ModelInferResponse
 from contract.graph import Outputs
 from serve.errors import malformed_request
 from serve.observability.metrics import ModelId
-from serve.v2.codec import (
-    LENGTH_BYTES,
-    InferInput,
-    InferOutput,
-    InferQuery,
-    InferRequest,
-    make_query,
-    write_outputs,
-)
+from serve.v2.codec import make_query, write_outputs
+from serve.v2.tensors import LENGTH_BYTES
+from serve.v2.types import InferInput, InferOutput, InferQuery, InferRequest
 
 PIECE = 1 << 16
 

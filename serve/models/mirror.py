@@ -81,9 +81,9 @@ class Mirror:
         if isinstance(canary, ImageError):
             self._count("failed", 1)
             return
-        best = self.stable.best(stable)
-        self._count("same" if best == self.canary.best(canary) else "different", 1)
-        difference = abs(self.stable.probability(stable, best) - self.canary.probability(canary, best))
+        best = self.stable.answers.best(stable)
+        self._count("same" if best == self.canary.answers.best(canary) else "different", 1)
+        difference = abs(self.stable.answers.probability(stable, best) - self.canary.answers.probability(canary, best))
         self.stable.metrics.mirror_difference.labels(*self.canary.id).observe(difference)
 
     def _count(self, result: str, pictures: int) -> None:

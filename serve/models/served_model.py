@@ -1,18 +1,17 @@
 """The way of a picture: bytes -> decoder -> batcher -> runner -> answer."""
 
 import asyncio
-import io
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-from contract import ImageError, Manifest, Prediction, decode_image, upright_size
+from contract import ImageError, Manifest
 from contract.graph import Outputs
 from runtime import Model
-from runtime.annotate import JPEG_QUALITY, annotate
 from runtime.tuning import Tuning
+from serve.models.answers import Answers
 from serve.observability.metrics import ModelId, ServerMetrics
 from serve.observability.statistics import Statistics
 from serve.observability.timing import Timing
@@ -21,21 +20,6 @@ from serve.scheduling.batch_times import BatchTimes
 from serve.scheduling.batcher import Batcher, Pixels
 from serve.scheduling.decoder import DecodePool, Decoder
 from serve.scheduling.executor import BatchExecutor
-
-EDGES = ("left", "top", "right", "bottom")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageAnswer:
-    """The answer for one image."""
-
-    model: str
-    version: str
-    predictions: list[Prediction]
-    activation_map: list[list[float]] | None = None
-    """Where the model looked, if requested: how much each position supports the best class, row by row."""
-    view: dict[str, float] | None = None
-    """The part of the image that it covers: left, top, right, bottom, as shares of the upright width and height."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +51,7 @@ class ServedModel:
         self.decoder = Decoder(model.manifest.image, shared.decoding, self._on_picture)
         self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), shared.executor, self._on_batch)
         self.admission = Admission(self.decoder, self.batcher, max_wait_s)
+        self.answers = Answers(model)
         self.mirror: Mirror | None = None
         self._users, self._idle = 0, asyncio.Event()
         self._idle.set()
@@ -148,45 +133,3 @@ class ServedModel:
             counted = self.statistics.success
         finally:
             counted.add(timing.total_s)
-
-    def name(self, outputs: Outputs, k: int) -> ImageAnswer:
-        """The `k` best classes of one picture's outputs."""
-        predictions = self.model.predictions(outputs.probabilities[0], k)
-        return ImageAnswer(model=self.id.model, version=self.id.version, predictions=predictions)
-
-    def best(self, outputs: Outputs) -> str:
-        """The best class's label, of one picture's outputs."""
-        return self.model.manifest.classes[int(outputs.probabilities[0].argmax())].label
-
-    def probability(self, outputs: Outputs, label: str) -> float:
-        """The probability of a class in one picture's outputs; 0 for one that this model does not know."""
-        labels = [entry.label for entry in self.model.manifest.classes]
-        return float(outputs.probabilities[0, labels.index(label)]) if label in labels else 0.0
-
-    def explain(self, data: bytes, outputs: Outputs, k: int) -> ImageAnswer:
-        """The same, and where in the picture `data` the model looked."""
-        answer = self.name(outputs, k)
-        rows = outputs.activation_map[0, answer.predictions[0].index].tolist()
-        view = self.model.manifest.image.view_shares(*upright_size(data))
-        return replace(answer, activation_map=rows, view=dict(zip(EDGES, view, strict=True)))
-
-    def draw(self, data: bytes, outputs: Outputs, k: int) -> bytes:
-        """The picture `data` with its answer drawn over and under it, as a JPEG file."""
-        predictions = self.name(outputs, k).predictions
-        activation = outputs.activation_map[0, predictions[0].index]
-        file = io.BytesIO()
-        picture = annotate(
-            decode_image(data, depth=self.model.manifest.image.depth),
-            predictions,
-            activation,
-            self.model.manifest.image,
-        )
-        picture.save(file, "JPEG", quality=JPEG_QUALITY)
-        return file.getvalue()
-
-
-def raise_if_unreadable(result: Outputs | ImageError, place: int = 1, count: int = 1) -> Outputs:
-    """Where a request has one error as a whole, it says which picture it means."""
-    if isinstance(result, ImageError):
-        raise ImageError(result.code, f"image {place} of {count}: {result}" if count > 1 else str(result))
-    return result

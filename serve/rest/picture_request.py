@@ -14,9 +14,10 @@ from contract.graph import Outputs
 from contract.request_error import RequestError
 from serve.dataplane import Admitted, DataPlane
 from serve.deadline import Deadline
-from serve.models.served_model import ServedModel, raise_if_unreadable
+from serve.models.answers import raise_if_unreadable
+from serve.models.served_model import ServedModel
 from serve.rest.upload import read_body, read_images
-from serve.v2.codec import InferQuery
+from serve.v2.types import InferQuery
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
 Result = TypeVar("Result")

@@ -4,83 +4,21 @@ Specification: kserve/open-inference-protocol, inference_rest.md; the extensions
 and extension_classification.md. An input of type BYTES holds picture files, as OpenVINO Model Server takes them.
 """
 
-import base64
-import binascii
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+from pydantic import ValidationError
 
 from contract.graph import INPUT_NAME, OUTPUT_NAMES, Outputs
 from serve.errors import malformed_request
+from serve.v2.tensors import join, read_input
+from serve.v2.types import InferInput, InferOutput, InferQuery, InferRequest
 
 HEADER = "Inference-Header-Content-Length"
-Pixels = NDArray[np.uint8]
-LENGTH_BYTES = 4
-
-
-TIMEOUT_SCHEMA = {"type": ["integer", "null"], "minimum": 1, "description": "Time limit in microseconds"}
-
-
-def _told(**schema: Any) -> Any:
-    """What `/docs` says of a field besides its type; `make_query` checks it, for gRPC too."""
-    return Field(json_schema_extra=schema)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-
-class InferInput(_Strict):
-    """An input tensor. Its values are in `data`, or follow the JSON as binary data."""
-
-    name: Annotated[str, _told(const=INPUT_NAME)]
-    shape: Annotated[list[int], _told(minItems=1)]
-    datatype: Annotated[str, _told(enum=["UINT8", "BYTES"])]
-    parameters: dict[str, Any] = Field(default_factory=dict)
-    data: list[Any] | None = None
-
-
-class InferOutput(_Strict):
-    """A requested output tensor."""
-
-    name: Annotated[str, _told(enum=list(OUTPUT_NAMES))]
-    parameters: dict[str, Any] = Field(default_factory=dict)
-
-
-class InferRequest(_Strict):
-    """The JSON of an inference request."""
-
-    id: str | None = None
-    parameters: Annotated[dict[str, Any], _told(properties={"timeout": TIMEOUT_SCHEMA})] = Field(default_factory=dict)
-    inputs: Annotated[list[InferInput], FailFast(), _told(minItems=1, maxItems=1)]
-    outputs: Annotated[list[InferOutput], FailFast()] = Field(default_factory=list)
-
-    @property
-    def timeout_ms(self) -> int | None:
-        """The parameter `timeout`, which is in microseconds, as Triton has it. Raises `RequestError` 400."""
-        given = self.parameters.get("timeout")
-        if given is None:
-            return None
-        if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-            raise malformed_request(f"timeout is {given!r}; expected whole microseconds, at least 1")
-        return max(1, given // 1000)
-
-
-@dataclass(frozen=True, kw_only=True)
-class InferQuery:
-    """An inference request that was read: the pictures to answer for, as pixels or as files, and how to answer."""
-
-    request: InferRequest
-    pixels: list[Pixels]
-    files: list[bytes]
-    binary: bool
-    """Whether outputs are binary unless they say otherwise."""
 
 
 def read_query(body: bytes, header_length: str | None, size: int, most: int) -> InferQuery:
@@ -105,7 +43,7 @@ def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, bi
     names = [wanted.name for wanted in request.outputs]
     if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
         raise malformed_request(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} at most once")
-    pixels, files = _read_input(request.inputs[0], tensor, size, most)
+    pixels, files = read_input(request.inputs[0], tensor, size, most)
     return InferQuery(request=request, pixels=pixels, files=files, binary=binary)
 
 
@@ -133,73 +71,6 @@ def _raw_request(body: bytes, size: int) -> InferRequest:
     """A body that is nothing but the tensor."""
     shape = [len(body) // (size * size * 3), size, size, 3]
     return InferRequest(inputs=[InferInput(name=INPUT_NAME, shape=shape, datatype="UINT8")])
-
-
-def _read_input(given: InferInput, binary: bytes, size: int, most: int) -> tuple[list[Pixels], list[bytes]]:
-    wanted = {"UINT8": [size, size, 3], "BYTES": []}.get(given.datatype)
-    if wanted is None:
-        raise malformed_request(f"datatype is {given.datatype[:20]}; expected UINT8 (pixels) or BYTES (image files)")
-    if not given.shape or given.shape[1:] != wanted or not 1 <= given.shape[0] <= most:
-        raise malformed_request(f"shape is {given.shape[:8]}; expected {['N', *wanted]} with N from 1 to {most}")
-    if given.data is None:
-        binary = _sized(given, binary)
-    if given.datatype == "UINT8":
-        return list(_pixels(given, binary)), []
-    files = _split(binary) if given.data is None else _decode(given.data)
-    if len(files) != given.shape[0]:
-        raise malformed_request(f"shape is {given.shape}, but data has {len(files)} elements; expected the same number")
-    return [], files
-
-
-def _sized(given: InferInput, binary: bytes) -> bytes:
-    """The input's bytes. Its size need not be said, as there is only one input."""
-    size = given.parameters.get("binary_data_size", len(binary))
-    if size != len(binary) or isinstance(size, bool):
-        raise malformed_request(
-            f"binary_data_size is {size!r}, but {len(binary)} bytes follow the JSON; expected the same number"
-        )
-    return binary
-
-
-def _pixels(given: InferInput, binary: bytes) -> Pixels:
-    count = math.prod(given.shape)
-    if given.data is None:
-        if len(binary) != count:
-            raise malformed_request(
-                f"the data has {len(binary)} bytes; expected {count} bytes for the shape {given.shape}"
-            )
-        return np.frombuffer(binary, np.uint8).reshape(given.shape)
-    try:
-        values = np.asarray(given.data)
-    except ValueError as error:  # rows of several lengths
-        raise malformed_request("data is not a tensor: its rows differ in length") from error
-    if values.dtype.kind not in "iu" or values.size != count or values.min() < 0 or values.max() > 255:
-        raise malformed_request(f"data is not valid; expected {count} whole numbers from 0 to 255")
-    return values.astype(np.uint8).reshape(given.shape)
-
-
-def _split(binary: bytes) -> list[bytes]:
-    """Elements with their length before each, 4 bytes, little-endian."""
-    elements, place = [], 0
-    while place < len(binary):
-        begin = place + LENGTH_BYTES
-        place = begin + int.from_bytes(binary[place:begin], "little")
-        if place > len(binary) or begin > len(binary):
-            raise malformed_request(
-                "an element is longer than the rest of the body; check the 4-byte lengths before the elements"
-            )
-        elements.append(binary[begin:place])
-    return elements
-
-
-def _decode(data: Sequence[Any]) -> list[bytes]:
-    """In JSON, files are written in base64."""
-    try:
-        return [base64.b64decode(element, validate=True) for element in data]
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise malformed_request(
-            "data is not valid base64; expected image files in base64 for the datatype BYTES"
-        ) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,13 +113,8 @@ def _write_output(wanted: InferOutput, values: NDArray[np.float32], labels: Sequ
         entry |= {"datatype": "BYTES", "shape": [len(values), len(texts) // len(values)]}
     if wanted.parameters.get("binary_data", binary) is not True:
         return {**entry, "data": values.ravel().tolist() if texts is None else texts}, b""
-    blob = values.astype("<f4").tobytes() if texts is None else _join(text.encode() for text in texts)
+    blob = values.astype("<f4").tobytes() if texts is None else join(text.encode() for text in texts)
     return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob
-
-
-def _join(elements: Iterable[bytes]) -> bytes:
-    """Elements with their length before each, as `_split` takes them."""
-    return b"".join(len(element).to_bytes(LENGTH_BYTES, "little") + element for element in elements)
 
 
 def _classify(classes: object, values: NDArray[np.float32], labels: Sequence[str]) -> list[str]:

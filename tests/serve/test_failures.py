@@ -4,9 +4,11 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +30,7 @@ from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
 from serve.models.repository import BundleEntry, open_repository
 from serve.models.served_model import ServedModel
+from serve.observability.timing import Timing
 from serve.rest.app import create_app
 from tests.commands import RunningServer
 
@@ -278,3 +281,18 @@ def test_a_client_that_hangs_up_leaves_no_stack_trace(bundle: Path) -> None:
     while not hung_up():  # pytest-timeout ends a server that never notices
         pass
     assert running.stop() == (0, "")
+
+
+def test_the_time_limit_counts_from_the_head_and_not_anew_at_each_step(
+    bundle: Path, session: StubbornSession, red_jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = partial(Timing, started=time.perf_counter() - 60)
+    monkeypatch.setattr("serve.rest.middleware.Timing", long_ago)
+
+    async def scenario() -> None:
+        async with serving(bundle, session, Health(), batch_s=0.001) as app, asking(app) as client:
+            for route in ("/predict", "/annotate"):
+                assert (await client.post(route, content=red_jpeg)).status_code == 504
+            assert session.runs == 0
+
+    asyncio.run(scenario())

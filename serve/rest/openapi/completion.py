@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from serve.auth import ADMIN_FOLDER, API_NEEDED, Keys
 from serve.rest.openapi.documents import HEADERS, JSON, PARAMETERS, V2, Refusal, error_form, reference
-from serve.v2.codec import InferRequest
+from serve.v2.types import InferRequest
 
 Document = dict[str, Any]
 ABOUT = (

@@ -12,7 +12,8 @@ from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import ErrorBody, RequestError
 from serve.dataplane import DataPlane
-from serve.models.served_model import ImageAnswer, ServedModel, raise_if_unreadable
+from serve.models.answers import ImageAnswer, raise_if_unreadable
+from serve.models.served_model import ServedModel
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import BINARY, REFUSALS, Responses, answer, pictures, refusals
 from serve.rest.picture_request import admit
@@ -84,7 +85,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
         with admit(dataplane, request, model, version) as asked:
             data, outputs = await asked.run_one()
-            drawn = await asked.work(lambda: asked.served.draw(data, outputs, top_k))
+            drawn = await asked.work(lambda: asked.served.answers.draw(data, outputs, top_k))
             return Response(drawn, media_type="image/jpeg")
 
     return router
@@ -96,6 +97,6 @@ def _name_all(
     def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
         if isinstance(result, ImageError):
             return RequestError.from_image_error(result).body
-        return served.explain(data, result, k) if explain else served.name(result, k)
+        return served.answers.explain(data, result, k) if explain else served.answers.name(result, k)
 
     return [name(data, result) for data, result in zip(pictures, results, strict=True)]

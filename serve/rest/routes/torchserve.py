@@ -19,7 +19,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         """Classify one image. Route and answer are those of TorchServe: label -> probability of the 5 best classes."""
         with admit(dataplane, request, model, version) as asked:
             _, outputs = await asked.run_one()
-            return by_label(asked.served.name(outputs, TORCHSERVE_TOP_K).predictions)
+            return by_label(asked.served.answers.name(outputs, TORCHSERVE_TOP_K).predictions)
 
     for path in ("/predictions/{model}", "/predictions/{model}/{version}"):
         router.post(path, openapi_extra=pictures(), responses=NAMED)(predictions)

@@ -89,8 +89,8 @@ def test_the_difference_is_that_of_the_stable_ones_best_class(bundle: Path, tmp_
         result = (await stable.run_files([red_jpeg], float("inf"), Timing()))[0]
         assert isinstance(result, Outputs)
         assert stable.mirror is None
-        assert stable.best(result) == "red"
-        turned = stable.probability(result, "red") - canary.probability(result, "red")
+        assert stable.answers.best(result) == "red"
+        turned = stable.answers.probability(result, "red") - canary.answers.probability(result, "red")
         assert turned == pytest.approx(float(result.probabilities[0, 2] - result.probabilities[0, 0]))
         Mirror(stable, canary, 1).files([red_jpeg], [result])
         await until_counted(models, 1)
