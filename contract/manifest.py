@@ -72,6 +72,8 @@ class Manifest:
             raise ManifestError(
                 f"{folder} is not a bundle: it has no {MANIFEST_FILE}; export the run first: make export RUN=its-name"
             ) from None
+        except OSError as error:
+            raise ManifestError(f"{path} can't be read ({error.strerror}); export the bundle again") from error
         except ValueError as error:
             raise ManifestError(f"{path} is not valid JSON ({error}); export the bundle again") from error
         return cls.from_dict(values, path)

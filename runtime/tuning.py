@@ -4,6 +4,7 @@ The measurement takes a few seconds. It is saved next to the bundle for the next
 """
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from contract import Manifest
 from contract.atomic import write_text_atomically
-from runtime.machine import cores, processor
+from contract.manifest import MANIFEST_FILE, sha256_of
+from runtime.machine import cores, graphics_cards, processor
 from runtime.model import Model, load_model
 
 # Smallest gain in throughput that justifies larger batches (other requests wait longer for them), and the smallest
@@ -78,6 +79,12 @@ class Tuning:
             f"Runs {batches}, at most {max(self.batch_s)} images each, on {self.threads * self.runners} threads: "
             f"{self.images_s:.1f} images/s"
         )
+
+    def is_sane(self, max_batch: int) -> bool:
+        """Whether it can have been measured: read from a file, it may say anything."""
+        sizes_fit = 1 in self.batch_s and max(self.batch_s) <= max_batch and min(self.batch_s) >= 1
+        times_fit = all(0 < seconds < math.inf for seconds in self.batch_s.values())
+        return self.runners >= 1 and self.threads >= 1 and sizes_fit and times_fit
 
     def without_idle_sizes(self) -> "Tuning":
         """Drop batch sizes above the smallest one whose throughput is within `GAIN` of the best."""
@@ -143,8 +150,8 @@ def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> 
 
 def _key(folder: Path, request: TuningRequest) -> dict[str, Any]:
     """Everything that the measurement depends on."""
-    machine = f"{processor()}, {cores()} cores"
-    bundle = Manifest.read(folder).version
+    machine = ", ".join([processor(), f"{cores()} cores", *graphics_cards()])
+    bundle = sha256_of(folder / MANIFEST_FILE)
     return {"bundle": bundle, "machine": machine, "onnxruntime": onnxruntime.__version__, "asked": asdict(request)}
 
 
@@ -155,9 +162,10 @@ def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
         if kept["for"] != key:
             return None
         batch_s = {int(size): float(seconds) for size, seconds in kept["batch_s"].items()}
-        return Tuning(runners=int(kept["runners"]), threads=int(kept["threads"]), batch_s=batch_s)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        tuning = Tuning(runners=int(kept["runners"]), threads=int(kept["threads"]), batch_s=batch_s)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+    return tuning if tuning.is_sane(key["asked"]["max_batch"]) else None
 
 
 def _keep(path: Path, key: Mapping[str, Any], tuning: Tuning) -> None:

@@ -1,9 +1,12 @@
 """Seconds that batches took in, how long the next ones will take out."""
 
+import time
 from collections.abc import Mapping
 
 # Of each new observation: half of what was known is forgotten after seven batches.
 WEIGHT = 0.1
+# After so long without a batch, what is known of them may no longer hold.
+STALE_S = 10.0
 
 
 class BatchTimes:
@@ -12,6 +15,7 @@ class BatchTimes:
     def __init__(self, measured_s: Mapping[int, float]) -> None:
         self.measured_s = dict(sorted(measured_s.items()))
         self.scale = 1.0
+        self._seen = time.perf_counter()
 
     @property
     def buckets(self) -> list[int]:
@@ -33,13 +37,16 @@ class BatchTimes:
 
     @property
     def fastest_s(self) -> float:
-        """What the smallest batch took when it was measured: less time than this can't be enough.
+        """What the smallest batch took when it was measured, or less if it takes less now: less time can't be enough.
 
-        Who is refused by an estimate teaches it nothing, so it is by this that a picture whose turn has come is judged.
+        Who is refused teaches nothing: 0 where nothing has run for a while, so that one is tried.
         """
-        return self.measured_s[self.buckets[0]]
+        if time.perf_counter() - self._seen > STALE_S:
+            return 0.0
+        return self.measured_s[self.buckets[0]] * min(1.0, self.scale)
 
     def observe(self, size: int, seconds: float) -> None:
         """Learn from a batch that was run; one that stalled counts as one of twice the expected time."""
+        self._seen = time.perf_counter()
         seen = min(seconds / self.measured_s[size], 2 * self.scale)
         self.scale += WEIGHT * (seen - self.scale)

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +33,29 @@ def test_write_keeps_the_old_file_when_writing_fails(tmp_path: Path) -> None:
         write_atomically(path, fail)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+
+    def while_another_writes(file: BinaryIO) -> None:
+        file.write(b"first")
+        write_text_atomically(path, "second")
+        file.write(b", whole")
+
+    write_atomically(path, while_another_writes)
+    assert path.read_text() == "first, whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_kill_left_is_removed_by_the_next_write(tmp_path: Path) -> None:
+    long_ago = time.time() - 3600
+    for name in (".a.txt.4711-1.tmp", ".a.txt.tmp"):  # the second as earlier versions called it
+        (tmp_path / name).write_text("half")
+        os.utime(tmp_path / name, (long_ago, long_ago))
+    (tmp_path / f".a.txt.{os.getpid()}-0.tmp").write_text("of another that is still writing")
+    write_text_atomically(tmp_path / "a.txt", "whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", f".a.txt.{os.getpid()}-0.tmp"}
 
 
 FULL_DISK = """

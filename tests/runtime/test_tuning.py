@@ -50,6 +50,37 @@ def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str
     assert json.loads(kept(linked).read_text())["batch_s"] == {"1": tuning.batch_s[1]}
 
 
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"runners": 0},
+        {"threads": -1},
+        {"runners": 1e400},
+        {"batch_s": {}},
+        {"batch_s": {"0": 0.1}},
+        {"batch_s": {"1": -0.1}},
+        {"batch_s": {"1": float("nan")}},
+        {"batch_s": {"2": 0.1}},
+        {"batch_s": {"1": 0.1, "999": 0.1}},
+    ],
+)
+def test_numbers_that_make_no_sense_are_written_anew(linked: Path, nonsense: dict[str, object]) -> None:
+    tuned_model(linked, TuningRequest(max_batch=1))
+    kept(linked).write_text(json.dumps({**json.loads(kept(linked).read_text()), **nonsense}))
+    _, tuning, known = tuned_model(linked, TuningRequest(max_batch=1))
+    assert not known
+    assert set(tuning.batch_s) == {1}
+
+
+def test_a_bundle_of_the_same_version_with_other_files_is_measured_anew(linked: Path) -> None:
+    tuned_model(linked, TuningRequest(max_batch=1))
+    manifest = linked / "manifest.json"
+    changed = {**json.loads(manifest.read_text()), "temperature": 7.0}
+    manifest.unlink()
+    manifest.write_text(json.dumps(changed))
+    assert not tuned_model(linked, TuningRequest(max_batch=1))[2]
+
+
 def test_a_folder_that_cant_be_written_is_told_and_no_hindrance(
     linked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,20 @@ def test_a_bundle_that_can_not_be_read_is_left_out_with_a_word(
     assert "junk/manifest.json is not valid JSON" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("wrong", ["folder", "not UTF-8", "a list"])
+def test_whatever_a_manifest_is_the_others_are_found(
+    folder: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "odd").mkdir()
+    manifest = folder / "odd" / "manifest.json"
+    if wrong == "folder":
+        manifest.mkdir()
+    else:
+        manifest.write_bytes(b"\xff" if wrong == "not UTF-8" else b"[]")
+    assert "leaf" in Repository(folder).scan()
+    assert capsys.readouterr().err.count("this bundle is not served") == 1
+
+
 def test_a_folder_without_bundles_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match=r"has no bundle; expected folders that contain a manifest.json"):
         Repository(tmp_path).scan()

@@ -1,5 +1,8 @@
 """What batches took in, what the next will take out."""
 
+import time
+from unittest import mock
+
 import pytest
 
 from serve.scheduling.batch_times import BatchTimes
@@ -23,3 +26,20 @@ def test_a_stall_is_forgotten_and_closes_nothing() -> None:
     times.observe(1, 100.0)
     assert times.seconds(1) == pytest.approx(0.11)
     assert times.fastest_s == 0.1
+
+
+def test_what_was_measured_on_a_busy_machine_is_corrected_by_what_is_seen() -> None:
+    times = BatchTimes({1: 2.0})
+    for _ in range(60):
+        times.observe(1, 0.1)
+    assert times.fastest_s == pytest.approx(0.1, rel=0.05)
+
+
+def test_where_nothing_has_run_for_a_while_one_is_tried() -> None:
+    """Or everybody who allows less would be refused for ever, which teaches nothing."""
+    times = BatchTimes({1: 2.0})
+    assert times.fastest_s == 2.0
+    with mock.patch("time.perf_counter", return_value=time.perf_counter() + 60):
+        assert times.fastest_s == 0.0
+        times.observe(1, 2.0)
+        assert times.fastest_s == 2.0
