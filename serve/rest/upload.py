@@ -1,11 +1,13 @@
 """A request's body in, image files as bytes out; nothing beyond the limits is ever read."""
 
+import re
 from collections.abc import AsyncGenerator
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from contract.image.signature import SUPPORTED, sniff_format
 from contract.request_error import RequestError
 from serve.config import ServeConfig
 
@@ -24,7 +26,10 @@ async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
 
 async def read_body(request: Request, config: ServeConfig) -> bytes:
     """The whole body. Raises `RequestError`."""
-    return b"".join([chunk async for chunk in _chunks(request, config)])
+    body = bytearray()  # a list of small pieces would stay in memory long after they are gone
+    async for chunk in _chunks(request, config):
+        body += chunk
+    return bytes(body)
 
 
 def _chunks(request: Request, config: ServeConfig) -> AsyncGenerator[bytes, None]:
@@ -56,26 +61,59 @@ def _too_large(limit: int) -> RequestError:
 
 
 class _FormParser(MultiPartParser):
+    """Takes every part for a file; which of them are is judged once they are here."""
+
     # Starlette would write larger files to the disk; the body limit bounds what is held here.
     spool_max_size = 1 << 30
+    ended = False
 
     def on_headers_finished(self) -> None:
-        """Take a picture without a file name, as RFC 7578 allows it, for the file that its type says it is."""
+        """RFC 7578 lets a file have no name, and Java sends arrays of bytes without one."""
         part = self._current_part
-        kinds = [value.lower() for name, value in part.item_headers if name == b"content-type"]
-        if part.content_disposition and any(kind.startswith(b"image/") for kind in kinds):
-            part.content_disposition += b'; filename=""'
+        disposition = part.content_disposition
+        if disposition and not re.search(rb"filename\s*=", disposition):
+            # A name in RFC 5987's form, as Python sends those that are not ASCII, is none to the parser.
+            other_form = b"; filename=*" if b"filename*" in disposition else b"; filename="
+            part.content_disposition = disposition + other_form
         super().on_headers_finished()
+
+    def on_end(self) -> None:
+        """The last boundary has come."""
+        self.ended = True
 
 
 async def _read_form(request: Request, stream: AsyncGenerator[bytes, None], config: ServeConfig) -> list[bytes]:
-    parser = _FormParser(request.headers, stream, max_files=config.max_files, max_fields=MAX_TEXT_FIELDS)
+    parser = _FormParser(request.headers, stream, max_files=config.max_files + MAX_TEXT_FIELDS)
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        message = getattr(error, "message", "its Content-Type has no boundary")
-        raise RequestError(400, "malformed_form", f"the form can't be read: {message}") from error
-    files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+    except (MultiPartException, KeyError, UnicodeError) as error:
+        message = getattr(error, "message", "its Content-Type has no boundary, or a charset that is none")
+        raise _malformed_form(message) from error
+    if not parser.ended:
+        raise _malformed_form("its last boundary is missing, so it was cut off; send it again")
+    parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
+    files = [data for part in parts if _is_file(part, data := await part.read())]
     if not files:
         raise RequestError(422, "missing_file", "the form has no file; send the image as a file field named file")
-    return [await part.read() for part in files]
+    if len(files) > config.max_files:
+        raise _malformed_form(f"it has {len(files)} files; expected at most {config.max_files}")
+    return files
+
+
+def _is_file(part: UploadFile, data: bytes) -> bool:
+    """Whether a part is a file or a field of text: by its name, by its type, or by how it begins."""
+    if part.filename or not (part.content_type or "text/plain").lower().startswith("text/"):
+        return True
+    return sniff_format(data) in SUPPORTED and not _is_text(data)
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _malformed_form(problem: str) -> RequestError:
+    return RequestError(400, "malformed_form", f"the form can't be read: {problem}")

@@ -148,11 +148,44 @@ def test_a_malformed_form_is_400(client: httpx.Client, content_type: str) -> Non
     assert error_of(response)[0] in {400, 422}
 
 
-def test_a_form_may_send_a_picture_without_a_file_name(client: httpx.Client, red_jpeg: bytes) -> None:
-    head = b'--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: Image/JPEG\r\n\r\n'
-    boundary = {"Content-Type": "multipart/form-data; boundary=b"}
-    answer = client.post("/predict", content=head + red_jpeg + b"\r\n--b--\r\n", headers=boundary)
+DISPOSITION = b'Content-Disposition: form-data; name="file"'
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        DISPOSITION + b"\r\nContent-Type: Image/JPEG",
+        DISPOSITION + b"\r\nContent-Type: application/octet-stream",  # as Java's Spring sends an array of bytes
+        DISPOSITION,
+        DISPOSITION
+        + b"; filename*=utf-8''%E5%8F%B6.jpg\r\nContent-Type: image/jpeg",  # as Python's requests sends 叶.jpg
+        DISPOSITION + b"; filename*=utf-8''%E5%8F%B6.jpg",
+        DISPOSITION + b'; filename="leaf.txt"\r\nContent-Type: text/plain',
+        DISPOSITION + b'; filename=""',
+    ],
+)
+def test_a_picture_in_a_form_is_one_whatever_its_part_says(client: httpx.Client, red_jpeg: bytes, head: bytes) -> None:
+    text = b'--b\r\nContent-Disposition: form-data; name="note"\r\n\r\nBMW, a text\r\n'
+    form = text + b"--b\r\n" + head + b"\r\n\r\n" + red_jpeg + b"\r\n--b--\r\n"
+    answer = client.post("/predict", content=form, headers=FORM)
     assert answer.json()["predictions"][0]["label"] == "red"
+
+
+def test_a_form_without_its_end_is_said_to_be_cut_off(client: httpx.Client, red_jpeg: bytes) -> None:
+    form = b"--b\r\n" + DISPOSITION + b'; filename="a.jpg"\r\n\r\n' + red_jpeg
+    response = client.post("/predict", content=form, headers=FORM)
+    assert error_of(response) == (400, "malformed_form")
+    assert "its last boundary is missing" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "zlib", "no-such", "punycode"])
+def test_a_charset_that_decodes_nothing_is_no_failure_of_the_server(
+    client: httpx.Client, red_jpeg: bytes, charset: str
+) -> None:
+    form = b"--b\r\n" + DISPOSITION + b'; filename="\xff.jpg"\r\n\r\n' + red_jpeg + b"\r\n--b--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
+    assert client.post("/predict", content=form, headers=kind).status_code in {200, 400}
 
 
 def test_too_many_files_are_refused(client: httpx.Client) -> None:
