@@ -14,6 +14,7 @@ from serve.deadline import Deadline
 from serve.models.answers import raise_if_unreadable
 from serve.models.registry import ModelRegistry
 from serve.models.served_model import ServedModel
+from serve.observability.record import Recorder, RequestListener
 from serve.observability.timing import Timing
 from serve.v2.types import InferQuery
 
@@ -23,8 +24,9 @@ Result = TypeVar("Result")
 class DataPlane:
     """Where the routes and calls of every protocol send what is to be classified."""
 
-    def __init__(self, registry: ModelRegistry, config: ServeConfig) -> None:
+    def __init__(self, registry: ModelRegistry, config: ServeConfig, listeners: Sequence[RequestListener] = ()) -> None:
         self.registry, self.config = registry, config
+        self.recorder = Recorder(registry.loader.metrics, listeners)
         self.bodies = BodyBudget(config.max_bodies_bytes)
 
     def refusal(self, timing: Timing) -> RequestError | None:
@@ -32,7 +34,7 @@ class DataPlane:
         served_models = self.registry.served_models
         if len(served_models) != 1:
             return None
-        timing.model = served_models[0].id
+        timing.find(served_models[0].id, served_models[0].statistics)
         return served_models[0].admission.refusal()
 
     @contextmanager
@@ -43,7 +45,7 @@ class DataPlane:
         Refused before the body is read. Raises `RequestError` 404, 422, 429 or 504.
         """
         served = self.registry.find(model, version)
-        timing.model = served.id
+        timing.find(served.id, served.statistics)
         served.acquire()
         try:
             served.admission.check(deadline.at)

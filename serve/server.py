@@ -24,12 +24,13 @@ from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
 from serve.models.repository import open_repository
-from serve.network.connection import GuardedProtocol
+from serve.network.connection import RefusedRequest, guarded_protocol
 from serve.network.draining import SHUTDOWN_S, DrainingServer
 from serve.network.listening import bind, raise_file_limit
 from serve.network.memory import give_back_large_blocks
 from serve.observability.access_log import AccessLog
-from serve.observability.record import RequestListener
+from serve.observability.record import METHODS, Recorder, RequestListener, RequestRecord, choose_id
+from serve.observability.timing import Timing
 from serve.observability.tracing import start_tracing
 from serve.rest.app import create_app
 
@@ -49,9 +50,9 @@ def serve(config: ServeConfig) -> None:
     with bind(config.host, config.port) as listener, reserve(config) as reserved:
         health = Health()
         registry = start_models(config, health)
-        dataplane = DataPlane(registry, config)
-        settings = configure(create_app(dataplane, keys, listeners), config)
-        grpc = create_grpc(dataplane, keys, listeners, reserved) if reserved else None
+        dataplane = DataPlane(registry, config, listeners)
+        settings = configure(create_app(dataplane, keys), config, dataplane.recorder)
+        grpc = create_grpc(dataplane, keys, reserved) if reserved else None
         # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
         signal.signal(signal.SIGTERM, lambda *_: None)
         others = [grpc] if grpc else []
@@ -74,12 +75,12 @@ def prepare(config: ServeConfig) -> tuple[Keys, Sequence[RequestListener]]:
     return keys, [listener for listener in (log, tracing) if listener]
 
 
-def configure(app: FastAPI, config: ServeConfig) -> uvicorn.Config:
+def configure(app: FastAPI, config: ServeConfig, recorder: Recorder) -> uvicorn.Config:
     """How uvicorn is to run the application. Raises `StartError` when the certificate is unusable."""
     try:
         settings = uvicorn.Config(
             app,
-            http=GuardedProtocol,
+            http=guarded_protocol(partial(record_refusal, recorder)),
             loop="serve.network.event_loop:GuardedLoop",
             ws="none",
             log_level="error",
@@ -100,16 +101,31 @@ def reserve(config: ServeConfig) -> AbstractContextManager[socket.socket | None]
     return nullcontext() if config.grpc_port is None else bind(config.host, config.grpc_port, "--grpc-port")
 
 
-def create_grpc(
-    dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener], reserved: socket.socket
-) -> "GrpcServer":
+def create_grpc(dataplane: DataPlane, keys: Keys, reserved: socket.socket) -> "GrpcServer":
     """The server for gRPC, whose packages are loaded only here."""
     # Its C core would write of every handshake that fails, which any scanner can cause; read when it is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from serve.grpc.server import GrpcServer
 
     host, port = reserved.getsockname()[:2]
-    return GrpcServer(dataplane, keys, listeners, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return GrpcServer(dataplane, keys, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def record_refusal(recorder: Recorder, refused: RefusedRequest) -> str:
+    """Record a request that no route has seen; returns its id."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in refused.headers}
+    record = RequestRecord(
+        request_id=choose_id(headers),
+        client=refused.client,
+        method=refused.method if refused.method in METHODS else "",
+        route=None,
+        status=refused.status,
+        code=refused.code,
+        timing=Timing(started=refused.began),
+        headers=headers,
+    )
+    recorder.end(record)
+    return record.request_id
 
 
 async def read_anew(registry: ModelRegistry) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,7 +21,7 @@ from serve.budget import Account
 from serve.dataplane import DataPlane
 from serve.deadline import Deadline
 from serve.errors import deadline_exceeded, malformed_request
-from serve.observability.record import REQUEST_ID, RequestListener, RequestRecord, choose_id
+from serve.observability.record import REQUEST_ID, RequestRecord, choose_id
 from serve.observability.timing import Timing
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -91,6 +91,7 @@ class Call:
             method="gRPC",
             route=self.method,
             status=status_of(failure).name,
+            code=failure.code if failure else None,
             timing=self.timing,
             headers=self.headers,
         )
@@ -103,8 +104,8 @@ class Call:
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc ships no types
     """Lets through what is answered here; anything else that the protocol's messages know is UNIMPLEMENTED."""
 
-    def __init__(self, dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener] = ()) -> None:
-        self._keys, self._metrics, self._listeners = keys, dataplane.registry.loader.metrics, listeners
+    def __init__(self, dataplane: DataPlane, keys: Keys) -> None:
+        self._keys, self._recorder = keys, dataplane.recorder
         self._bodies, self._config = dataplane.bodies, dataplane.config
         self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
         self._reading: set[asyncio.Timeout] = set()
@@ -174,18 +175,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
         except Exception as error:
             failure = explain(error)
         finally:
-            self._record(call, failure)  # before its client knows, who may look at the metrics next
+            self._recorder.end(call.record(failure))  # before its client knows, who may look at the metrics next
         if failure:
             await call.fail(failure)
         return response
-
-    def _record(self, call: Call, failure: RequestError | None) -> None:
-        record, timing = call.record(failure), call.timing
-        if failure:
-            self._metrics.errors.labels(*timing.model, failure.code).inc()
-        self._metrics.on_request(call.method, record.status, timing.model, timing.total_s)
-        for listener in self._listeners:
-            listener.write(record)
 
 
 def address_of(peer: str) -> str:

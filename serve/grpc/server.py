@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
 
 import grpc
 from grpc._cython import cygrpc
@@ -14,7 +13,6 @@ from serve.auth import Keys
 from serve.dataplane import DataPlane
 from serve.grpc.calls import CallInterceptor
 from serve.grpc.service import InferenceService
-from serve.observability.record import RequestListener
 
 OPTIONS = {
     # Two servers on one port would each get some of the calls.
@@ -57,9 +55,9 @@ cygrpc.AioServer = MendedServer
 class GrpcServer:
     """Answers calls at `address`, a host and a port."""
 
-    def __init__(self, dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener], address: str) -> None:
+    def __init__(self, dataplane: DataPlane, keys: Keys, address: str) -> None:
         self._dataplane, self._keys, self.address = dataplane, keys, address
-        self._calls = CallInterceptor(dataplane, keys, listeners)
+        self._calls = CallInterceptor(dataplane, keys)
         self._server: grpc.aio.Server | None = None
 
     @property

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,14 +89,13 @@ class ServedModel:
         `timing` takes the stages. Raises `RequestError` 429 when the wait would be too long, and 504 when an answer
         can't be there by `deadline`, a moment of `time.perf_counter`.
         """
-        with self._counted(timing):
-            self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
-            started = time.perf_counter()
-            decoded = await self.decoder.decode(pictures)
-            timing.decode_s = time.perf_counter() - started
-            good_ones = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
-            outputs = iter(await self._run(good_ones, deadline, timing))
-            results = [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
+        self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
+        started = time.perf_counter()
+        decoded = await self.decoder.decode(pictures)
+        timing.decode_s = time.perf_counter() - started
+        good_ones = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
+        outputs = iter(await self._run(good_ones, deadline, timing))
+        results = [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
         if self.mirror:
             self.mirror.files(pictures, results)
         return results
@@ -107,9 +105,8 @@ class ServedModel:
 
         Raises as `run_files` does.
         """
-        with self._counted(timing):
-            self.admission.check(deadline, len(images))
-            results = await self._run(images, deadline, timing)
+        self.admission.check(deadline, len(images))
+        results = await self._run(images, deadline, timing)
         if self.mirror:
             self.mirror.pixels(images, results)
         return results
@@ -123,13 +120,3 @@ class ServedModel:
                 image.cancel()
         timing.note(answered)
         return [entry.outputs for entry in answered]
-
-    @contextmanager
-    def _counted(self, timing: Timing) -> Iterator[None]:
-        """Note how it went, for the statistics; that its caller has left is a failure."""
-        counted = self.statistics.fail
-        try:
-            yield
-            counted = self.statistics.success
-        finally:
-            counted.add(timing.total_s)

@@ -6,7 +6,10 @@ uvicorn by itself waits without end for a first byte, a header, a body or a read
 import asyncio
 import json
 import re
-from collections.abc import Callable
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -35,6 +38,25 @@ def without_upgrade(data: bytes) -> bytes:
     return UPGRADE.sub(b"", head) + end + rest
 
 
+class RefusedRequest(NamedTuple):
+    """A request that ends here, before the application has seen it; `began` is a moment of `time.perf_counter`."""
+
+    status: int
+    code: str
+    client: str
+    method: str
+    headers: Sequence[tuple[bytes, bytes]]
+    began: float
+
+
+OnRefused = Callable[[RefusedRequest], str]
+
+
+def guarded_protocol(on_refused: OnRefused) -> "type[GuardedProtocol]":
+    """The protocol for uvicorn; `on_refused` hears of requests that no application sees, and gives each an id."""
+    return type("RecordingProtocol", (GuardedProtocol,), {"on_refused": staticmethod(on_refused)})
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """uvicorn's protocol with limits on time, rate and size of what a client sends, and on the time it takes to read.
 
@@ -56,6 +78,9 @@ class GuardedProtocol(HttpToolsProtocol):
     """Bytes since there was last some of a body: sizes of chunks, trailers."""
     _fields_size = 0
     _unread = 0
+    _began = 0.0
+    """When the head began to come."""
+    on_refused: OnRefused = staticmethod(lambda _: uuid.uuid4().hex)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
@@ -163,7 +188,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return self._active is None or self._active.response_complete
 
     def _begin_head(self) -> None:
-        self._in_head, self._received = True, 0
+        self._in_head, self._received, self._began = True, 0, time.perf_counter()
         self._set_guard(HEAD_S, self._check_head)
 
     def _end_idle(self) -> None:
@@ -198,14 +223,33 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer in the error form, unless that would end up in another answer, and hang up."""
-        own = self._in_body and self._active is self.cycle
-        if not self.transport.is_closing() and (
-            self._is_idle or (own and self._active is not None and not self._active.response_started)
-        ):
+        if not self.transport.is_closing() and (request_id := self._end_request(status, code)):
             body = json.dumps(body_for(self.url.decode("latin-1"), code, message)).encode()
-            head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            self.transport.write(STATUS_LINE[status] + head.encode() + body)
+            fields = {
+                "content-type": "application/json",
+                "content-length": len(body),
+                "connection": "close",
+                "x-request-id": request_id,
+            }
+            head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            self.transport.write(STATUS_LINE[status] + head.encode() + b"\r\n" + body)
         self._hang_up()
+
+    def _end_request(self, status: int, code: str) -> str | None:
+        """The id of the request that ends so; None if an answer is on its way, into which nothing may be written."""
+        if self._is_idle:
+            client = self.client[0] if self.client else ""
+            method = self.scope["method"] if self._in_body else ""
+            headers = tuple(getattr(self, "headers", None) or ())
+            refused = RefusedRequest(status, code, client, method, headers, self._began)
+            return self.on_refused(refused)
+        active = self._active
+        if active is None or active is not self.cycle or not self._in_body or active.response_started:
+            return None
+        scope: dict[str, Any] = active.scope  # type: ignore[assignment]
+        scope["hung_up"] = (status, code)
+        # The application may not have begun with it.
+        return str(scope.setdefault("request_id", uuid.uuid4().hex))
 
     def _hang_up(self) -> None:
         """Close once what was written is read; the write guard cuts off a client that does not read."""

@@ -67,6 +67,7 @@ class AccessLog:
             "method": record.method or "other",
             "route": record.route or "unmatched",
             "status": record.status,
+            **({"error": record.code} if record.code else {}),
             **record.timing.model._asdict(),
             **stages,
         }

@@ -76,9 +76,14 @@ class ServerMetrics:
             self.stages.labels(*model, "queue").observe(wait)
 
     def on_request(self, route: str, status: int | str, model: ModelId, seconds: float) -> None:
-        """Note an answer and how long it took."""
+        """Note that a request has ended."""
         self.requests.labels(route, str(status)).inc()
-        self.stages.labels(*model, "total").observe(seconds)
+
+    def on_answer(self, model: ModelId, read_s: float | None, total_s: float) -> None:
+        """Note how long an answer took, and before it its body to come; refusals would make both look fast."""
+        if read_s is not None:
+            self.stages.labels(*model, "read").observe(read_s)
+        self.stages.labels(*model, "total").observe(total_s)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

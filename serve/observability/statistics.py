@@ -32,6 +32,10 @@ class Statistics:
     inferences: int = 0
     last_ms: int = 0
 
+    def on_request(self, seconds: float, *, failed: bool) -> None:
+        """A request for the model has ended."""
+        (self.fail if failed else self.success).add(seconds)
+
     def on_batch(self, waits_s: Sequence[float], inference_s: float) -> None:
         """A batch was run."""
         self.inferences += len(waits_s)

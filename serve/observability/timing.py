@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from serve.observability.metrics import ModelId
+from serve.observability.statistics import Statistics
 
 
 class Answered(Protocol):
@@ -39,6 +40,10 @@ class Timing:
 
     started: float = field(default_factory=time.perf_counter)
     model: ModelId = field(default_factory=ModelId)
+    statistics: Statistics | None = None
+    """Those of its model, once it is found."""
+    read_s: float | None = None
+    """How long its body took to come, which is its client's time."""
     decode_s: float | None = None
     queue_s: float | None = None
     inference_s: float | None = None
@@ -49,8 +54,12 @@ class Timing:
 
     @property
     def total_s(self) -> float:
-        """How long ago the request came."""
-        return time.perf_counter() - self.started
+        """How long the server has been at it: since the request came, without the time its body took to come."""
+        return time.perf_counter() - self.started - (self.read_s or 0.0)
+
+    def find(self, model: ModelId, statistics: Statistics) -> None:
+        """The request is for this model."""
+        self.model, self.statistics = model, statistics
 
     def note(self, answered: Sequence[Answered]) -> None:
         """Take the stages of a request's pictures; of those that could not be read there is only the decoding."""

@@ -1,7 +1,7 @@
 """The web application: the routes of each habit around models that have proven themselves."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -10,8 +10,6 @@ from serve import VERSION
 from serve.auth import Keys
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
-from serve.models.registry import ModelRegistry
-from serve.observability.record import RequestListener
 from serve.rest.errors import install_error_handlers
 from serve.rest.middleware import BoundBodies, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
@@ -23,24 +21,23 @@ from serve.rest.ui.page import add_page
 HUNG_S = 5.0
 
 
-def create_app(dataplane: DataPlane, keys: Keys, listeners: Sequence[RequestListener] = ()) -> FastAPI:
+def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
     """The application for the intake's models."""
     registry, config = dataplane.registry, dataplane.config
     app = FastAPI(
         title="Image classification",
         version=VERSION,
-        lifespan=_lifespan(registry, listeners),
+        lifespan=_lifespan(dataplane),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    metrics = registry.loader.metrics
-    install_error_handlers(app, metrics)
+    install_error_handlers(app)
     app.add_middleware(BoundBodies, budget=dataplane.bodies)
     _add_middleware(app, config, keys)
     # The first that a request meets.
-    app.add_middleware(Observe, metrics=metrics, health=registry.health, listeners=listeners)
+    app.add_middleware(Observe, recorder=dataplane.recorder, health=registry.health)
     _add_routes(app, dataplane, keys)
     return app
 
@@ -76,14 +73,13 @@ def _add_middleware(app: FastAPI, config: ServeConfig, keys: Keys) -> None:
 
 
 def _lifespan(
-    registry: ModelRegistry, listeners: Sequence[RequestListener]
+    dataplane: DataPlane,
 ) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        registry.start()
+        dataplane.registry.start()
         yield
-        await registry.stop(HUNG_S)
-        for listener in listeners:
-            listener.close()
+        await dataplane.registry.stop(HUNG_S)
+        dataplane.recorder.close()
 
     return lifespan

@@ -22,7 +22,7 @@ def early_route(dataplane: DataPlane) -> type[APIRoute]:
 
             async def answer(request: Request) -> Response:
                 refusal = dataplane.refusal(request.scope["timing"]) if request.method == "POST" else None
-                return refuse(request, refusal, dataplane.registry.loader.metrics) if refusal else await handle(request)
+                return refuse(request, refusal) if refusal else await handle(request)
 
             return answer
 

@@ -11,32 +11,31 @@ from starlette.requests import ClientDisconnect
 from contract import ImageError
 from contract.request_error import RequestError
 from serve.errors import body_for
-from serve.observability.metrics import ServerMetrics
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
-def refuse(request: Request, error: RequestError, metrics: ServerMetrics) -> JSONResponse:
-    """The answer that says why, counted."""
-    metrics.errors.labels(*request.scope["timing"].model, error.code).inc()
+def refuse(request: Request, error: RequestError) -> JSONResponse:
+    """The answer that says why; its code goes into the request's record."""
+    request.scope["ending"].code = error.code
     return JSONResponse(body_for(request.url.path, error.code, error.message), error.status, error.headers)
 
 
-def install_error_handlers(app: FastAPI, metrics: ServerMetrics) -> None:
-    """Let every failure leave the server in the error form, without paths, stacks or class names, and count it."""
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every failure leave the server in the error form, without paths, stacks or class names."""
 
     def respond(
         request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> JSONResponse:
-        return refuse(request, RequestError(status, code, message, headers), metrics)
+        return refuse(request, RequestError(status, code, message, headers))
 
     @app.exception_handler(RequestError)
     async def _request_error(request: Request, error: RequestError) -> JSONResponse:
-        return refuse(request, error, metrics)
+        return refuse(request, error)
 
     @app.exception_handler(ImageError)
     async def _image_error(request: Request, error: ImageError) -> JSONResponse:
-        return refuse(request, RequestError.from_image_error(error), metrics)
+        return refuse(request, RequestError.from_image_error(error))
 
     @app.exception_handler(RequestValidationError)
     async def _bad_parameter(request: Request, error: RequestValidationError) -> JSONResponse:

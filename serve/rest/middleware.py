@@ -1,7 +1,5 @@
 """What happens around every HTTP request: it gets an id, is timed and counted; its key is checked, its body bounded."""
 
-from collections.abc import Sequence
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,62 +8,62 @@ from serve.auth import Keys
 from serve.budget import BodyBudget
 from serve.errors import body_for
 from serve.health import Health
-from serve.observability.metrics import ServerMetrics
-from serve.observability.record import METHODS, REQUEST_ID, RequestListener, RequestRecord, choose_id
+from serve.observability.record import METHODS, REQUEST_ID, Ending, Recorder, RequestRecord, choose_id
 from serve.observability.timing import Timing
 
 
 class Observe:
-    """Counts answers by route and status; a request that ends in an exception counts as 500.
+    """Every request ends in one record; one that ends in an exception has the status 500.
 
     Every answer has `Server-Timing` and its request's id; while the server is leaving, it also asks its client to
     connect anew, which finds another server.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: ServerMetrics, health: Health, listeners: Sequence[RequestListener] = ()
-    ) -> None:
-        self.app, self.metrics, self.health, self.listeners = app, metrics, health, listeners
+    def __init__(self, app: ASGIApp, recorder: Recorder, health: Health) -> None:
+        self.app, self.recorder, self.health = app, recorder, health
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status, given = 500, Headers(scope=scope)
-        scope["request_id"] = request_id = choose_id(given)
-        scope["timing"] = timing = Timing()
+        given, prefix = Headers(scope=scope), scope.get("root_path", "")
+        request_id = scope.setdefault("request_id", choose_id(given))
+        scope["timing"], scope["ending"] = timing, ending = Timing(), Ending()
 
         async def observe(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                ending.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
                 # Who waits for "100 Continue" may not send its body any more, and something else in its place.
-                if self.health.leaving or (status >= 400 and "expect" in given):
+                if self.health.leaving or (message["status"] >= 400 and "expect" in given):
                     headers["Connection"] = "close"
             await send(message)
 
         try:
             await self.app(scope, receive, observe)
+        except BaseException:
+            ending.code = "internal_error"
+            raise
         finally:
-            route = getattr(scope.get("route"), "path", None)
-            self.metrics.on_request(route or "unmatched", status, timing.model, timing.total_s)
-            self._tell(scope, route, status, given)
+            self.recorder.end(_record(scope, prefix, given))
 
-    def _tell(self, scope: Scope, route: str | None, status: int, headers: Headers) -> None:
-        record = RequestRecord(
-            request_id=scope["request_id"],
-            client=(scope.get("client") or ("",))[0],
-            method=scope["method"] if scope["method"] in METHODS else "",
-            route=route,
-            status=status,
-            timing=scope["timing"],
-            headers=headers,
-        )
-        for listener in self.listeners:
-            listener.write(record)
+
+def _record(scope: Scope, prefix: str, headers: Headers) -> RequestRecord:
+    """What became of a request whose paths begin with `prefix`; the connection may have ended it before us."""
+    ending = Ending(*scope["hung_up"]) if "hung_up" in scope else scope["ending"]
+    mounted = scope.get("root_path", "").removeprefix(prefix)
+    return RequestRecord(
+        request_id=scope["request_id"],
+        client=(scope.get("client") or ("",))[0],
+        method=scope["method"] if scope["method"] in METHODS else "",
+        route=getattr(scope.get("route"), "path", None) or mounted or None,
+        status=ending.status,
+        code=ending.code if isinstance(ending.status, int) and ending.status >= 400 else None,
+        timing=scope["timing"],
+        headers=headers,
+    )
 
 
 class RequireKeys:
@@ -80,6 +78,7 @@ class RequireKeys:
         if lacking is None:
             await self.app(scope, receive, send)
             return
+        scope["ending"].code = "unauthorized"
         body = body_for(scope["path"], "unauthorized", lacking)
         refused = JSONResponse(body, 401, {"WWW-Authenticate": "Bearer", "Connection": "close"})
         await refused(scope, receive, send)

@@ -91,13 +91,16 @@ class PictureRequest:
 
     async def _while_it_comes(self, reading: Coroutine[Any, Any, Result]) -> Result:
         """A slow line is the client's own time, unless it said how long it waits; the connection bounds its rate."""
-        started = time.perf_counter()
-        if not self._patient:
-            async with self._admitted.deadline.kept():
-                return await reading
-        result = await reading
-        self._admitted.deadline = self._admitted.deadline.later(time.perf_counter() - started)
-        return result
+        started, timing = time.perf_counter(), self._admitted.timing
+        try:
+            if not self._patient:
+                async with self._admitted.deadline.kept():
+                    return await reading
+            return await reading
+        finally:
+            timing.read_s = time.perf_counter() - started
+            if self._patient:
+                self._admitted.deadline = self._admitted.deadline.later(timing.read_s)
 
     async def _while_awaited(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do `work` as long as its client waits; the request's body must have been read.

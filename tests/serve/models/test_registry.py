@@ -1,6 +1,7 @@
 """Several models and versions in one server: found, exchanged under load, tried out beside each other."""
 
 import asyncio
+import errno
 import gc
 import json
 import os
@@ -283,9 +284,15 @@ def test_a_senseless_load_changes_nothing(
     assert version_of(unchanged, red_jpeg) == "one"
 
 
-def test_a_folder_that_can_not_be_written_keeps_what_is_served(bundle: Path, tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_written_keeps_what_is_served(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_version(bundle, tmp_path, "leaf", "one")
-    (tmp_path / ".labels.json.tmp").mkdir()  # stands where the file would be written, for root too
+
+    def read_only(*_: object) -> None:  # root may write everywhere
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("serve.models.repository.write_text_atomically", read_only)
 
     async def scenario() -> None:
         models = open_models(tmp_path)
