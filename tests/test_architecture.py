@@ -63,6 +63,7 @@ GROUND = {f"serve.{name}" for name in ("VERSION", "errors", "auth", "config", "h
 ERRORS = {"serve.errors"}
 SERVE_ROOMS = {
     **{name: set() for name in GROUND},
+    "serve.observability": {"serve.VERSION"},
     "serve.deadline": ERRORS,
     "serve.budget": ERRORS,
     "serve.network": ERRORS | {"serve.health"},

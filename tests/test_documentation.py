@@ -233,7 +233,7 @@ def metrics() -> set[str]:
 
 def described_metrics(text: str) -> set[str]:
     cells = [row[0] for row in rows(section(text, "Metrics"))]
-    return {name for cell in cells for name in re.findall(r"`([a-z_]+)\{", cell)}
+    return {name for cell in cells for name in re.findall(r"`([a-z_]+)[{`]", cell)}
 
 
 def test_watching_describes_every_metric_and_no_other() -> None:

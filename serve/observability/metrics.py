@@ -1,10 +1,17 @@
 """What the server counts, for Prometheus. Labels come from closed sets, so scanners can't grow the series."""
 
+import platform
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import onnxruntime
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+
+from serve import VERSION
+
+# Before each name, so that they stand together beside those of other programs.
+NAMESPACE = "resnet_service"
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -35,8 +42,14 @@ class ServerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        counter, gauge = partial(Counter, registry=self.registry), partial(Gauge, registry=self.registry)
-        histogram = partial(Histogram, registry=self.registry)
+        counter = partial(Counter, registry=self.registry, namespace=NAMESPACE)
+        gauge = partial(Gauge, registry=self.registry, namespace=NAMESPACE)
+        histogram = partial(Histogram, registry=self.registry, namespace=NAMESPACE)
+        ProcessCollector(registry=self.registry)  # processor time, memory, open files, under Prometheus' own names
+        build = gauge(
+            "build_info", "Versions of the server and of what it runs on", ["version", "onnxruntime", "python"]
+        )
+        build.labels(VERSION, onnxruntime.__version__, platform.python_version()).set(1)
         self.requests = counter("requests", "Responses by route and status", ["route", "status"])
         names = list(ModelId._fields)
         self.errors = counter("errors", "Error responses by error code", [*names, "code"])

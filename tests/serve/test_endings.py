@@ -108,7 +108,7 @@ def endings_over_grpc(server: RunningServer, picture: bytes) -> Counter[End]:
 
 def counted(text: str, name: str, label: str) -> Counter[str]:
     """What a counter has by one of its labels."""
-    rows = re.findall(rf'^{name}_total\{{.*?{label}="([^"]*)".*?\}} (\S+)$', text, flags=re.MULTILINE)
+    rows = re.findall(rf'^resnet_service_{name}_total\{{.*?{label}="([^"]*)".*?\}} (\S+)$', text, flags=re.MULTILINE)
     total: Counter[str] = Counter()
     for value, count in rows:
         total[value] += int(float(count))
@@ -161,6 +161,8 @@ def in_the_log(server: RunningServer, count: int) -> list[dict[str, str]]:
 
 def counted_in_total(text: str) -> int:
     """Answers whose time was measured, of requests for the model."""
-    found = re.search(r'^stage_seconds_count\{model="tiny",stage="total",version=".*?"\} (\S+)$', text, flags=re.M)
+    found = re.search(
+        r'^resnet_service_stage_seconds_count\{model="tiny",stage="total",version=".*?"\} (\S+)$', text, flags=re.M
+    )
     assert found
     return int(float(found[1]))

@@ -27,7 +27,9 @@ HEALTH: Responses = {
     },
 }
 COUNTED = answer(
-    "Metrics in Prometheus' text format", 'requests_total{route="/predict",status="200"} 17.0\n', "text/plain"
+    "Metrics in Prometheus' text format",
+    'resnet_service_requests_total{route="/predict",status="200"} 17.0\n',
+    "text/plain",
 )
 
 

@@ -77,8 +77,8 @@ def refusal(ask: Callable[[], object]) -> tuple[Any, str]:
 def counted(running: RunningServer, name: str, **labels: str) -> float:
     """A counter of `/metrics`."""
     wanted = [f'{label}="{value}"' for label, value in labels.items()]
-    lines = httpx.get(f"{running.url}/metrics").text.splitlines()
-    found = [line for line in lines if line.startswith(f"{name}{{") and all(text in line for text in wanted)]
+    begin, lines = f"resnet_service_{name}{{", httpx.get(f"{running.url}/metrics").text.splitlines()
+    found = [line for line in lines if line.startswith(begin) and all(text in line for text in wanted)]
     return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
 

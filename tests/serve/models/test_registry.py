@@ -102,7 +102,9 @@ def administer(server: RunningServer, route: str, **parameters: Any) -> httpx.Re
 
 
 def metric(server: RunningServer, pattern: str) -> float:
-    bundle = re.search(rf"^{pattern} (\S+)$", httpx.get(f"{server.url}/metrics").text, flags=re.MULTILINE)
+    bundle = re.search(
+        rf"^resnet_service_{pattern} (\S+)$", httpx.get(f"{server.url}/metrics").text, flags=re.MULTILINE
+    )
     return float(bundle[1]) if bundle else 0.0
 
 
