@@ -1,10 +1,13 @@
 """What to serve, where, and within which limits."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract import UsageError
 from runtime.providers import ProviderName
+
+ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,8 @@ class ServeConfig:
     """Admission control: if a new image would wait in the queue longer than this, the server answers 429."""
     timeout_ms: int = 10_000
     """Time limit for a request; the header X-Request-Timeout-Ms can shorten it. After it, the server answers 504."""
+    keep_alive_s: int = 75
+    """Seconds that an idle connection is kept open. It should be longer than a load balancer keeps its own."""
     drain_ms: int = 3000
     """Graceful shutdown: after SIGTERM, the server reports "not ready" but answers requests for this long."""
     max_body_mb: float = 20
@@ -68,6 +73,7 @@ class ServeConfig:
             f"runners is {self.runners}; expected 0 or more": self.runners >= 0,
             f"max_wait_ms is {self.max_wait_ms}; expected at least 1": self.max_wait_ms >= 1,
             f"timeout_ms is {self.timeout_ms}; expected at least 1": self.timeout_ms >= 1,
+            f"keep_alive_s is {self.keep_alive_s}; expected at least 1": self.keep_alive_s >= 1,
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected more than 0": self.max_body_mb > 0,
@@ -77,7 +83,14 @@ class ServeConfig:
             "tls_certificate or tls_key is missing; expected both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
         }
+        expected = "expected an origin such as https://example.org"
+        checks |= {f"cors_origins has {it!r}; {expected}": bool(ORIGIN.fullmatch(it)) for it in self.allowed_origins}
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins as browsers send them, without a slash at the end."""
+        return tuple(origin.removesuffix("/") for origin in self.cors_origins)
 
     @property
     def max_body_bytes(self) -> int:

@@ -85,6 +85,7 @@ def configure(app: FastAPI, config: ServeConfig, recorder: Recorder) -> uvicorn.
             ws="none",
             log_level="error",
             timeout_graceful_shutdown=SHUTDOWN_S,
+            timeout_keep_alive=config.keep_alive_s,
             server_header=False,
             proxy_headers=False,
             ssl_certfile=config.tls_certificate,

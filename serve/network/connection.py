@@ -150,7 +150,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """The request is all here."""
         self._in_body = False
         # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
-        self._set_guard(HEAD_S if self._is_idle else None, self._end_idle)
+        self._set_guard(self.timeout_keep_alive if self._is_idle else None, self._end_idle)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -58,7 +58,8 @@ class DrainingServer(uvicorn.Server):
             for other in self._others:
                 await other.start()
                 print(other.banner, flush=True)
-            base = f"{'https' if self.config.is_ssl else 'http'}://{host}:{port}"
+            place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            base = f"{'https' if self.config.is_ssl else 'http'}://{place}"
             print(f"Ready: {base}/predict (try it at {base}/)", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -11,7 +11,7 @@ from serve.auth import Keys
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
 from serve.rest.errors import install_error_handlers
-from serve.rest.middleware import BoundBodies, Observe, RequireKeys
+from serve.rest.middleware import AnswerHead, BoundBodies, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
 from serve.rest.openapi.docs import add_docs
 from serve.rest.routes import health, predict, repository, torchserve, v2
@@ -28,6 +28,10 @@ def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
         title="Image classification",
         version=VERSION,
         lifespan=_lifespan(dataplane),
+        # Relative to where the document is read, so that it holds behind a proxy that strips a prefix.
+        servers=[{"url": "."}],
+        # They would lead away from TLS that ends at a proxy.
+        redirect_slashes=False,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -35,6 +39,7 @@ def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
     )
     install_error_handlers(app)
     app.add_middleware(BoundBodies, budget=dataplane.bodies)
+    app.add_middleware(AnswerHead)
     _add_middleware(app, config, keys)
     # The first that a request meets.
     app.add_middleware(Observe, recorder=dataplane.recorder, health=registry.health)
@@ -65,7 +70,7 @@ def _add_middleware(app: FastAPI, config: ServeConfig, keys: Keys) -> None:
         methods, told = ["GET", "POST"], ["Retry-After", "Server-Timing", "X-Request-Id"]
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=config.cors_origins,
+            allow_origins=config.allowed_origins,
             allow_methods=methods,
             allow_headers=["*"],
             expose_headers=told,

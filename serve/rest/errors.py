@@ -1,8 +1,6 @@
 """Whatever an HTTP request fails with in, an answer in the error form out, without paths, stacks or class names."""
 
-from collections.abc import Mapping
-
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -24,43 +22,40 @@ def refuse(request: Request, error: RequestError) -> JSONResponse:
 def install_error_handlers(app: FastAPI) -> None:
     """Let every failure leave the server in the error form, without paths, stacks or class names."""
 
-    def respond(
-        request: Request, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
-    ) -> JSONResponse:
-        return refuse(request, RequestError(status, code, message, headers))
+    async def answer(request: Request, error: Exception) -> Response:
+        allowed = methods(error) if isinstance(error, HTTPException) and error.status_code == 405 else None
+        if allowed and request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": allowed})
+        return refuse(request, explain(request, error))
 
-    @app.exception_handler(RequestError)
-    async def _request_error(request: Request, error: RequestError) -> JSONResponse:
-        return refuse(request, error)
+    for kind in (RequestError, ImageError, RequestValidationError, HTTPException, ClientDisconnect, Exception):
+        app.add_exception_handler(kind, answer)
 
-    @app.exception_handler(ImageError)
-    async def _image_error(request: Request, error: ImageError) -> JSONResponse:
-        return refuse(request, RequestError.from_image_error(error))
 
-    @app.exception_handler(RequestValidationError)
-    async def _bad_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
-        return respond(request, 422, "invalid_parameter", problems)
+def methods(error: HTTPException) -> str:
+    """What may be asked where this was not, with the methods that are answered everywhere."""
+    named = (error.headers or {}).get("Allow", "GET").split(", ")
+    return ", ".join([*named, *(["HEAD"] if "GET" in named else []), "OPTIONS"])
 
-    @app.exception_handler(HTTPException)
-    async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-        code = HTTP_CODES.get(error.status_code, "http_error")
-        return respond(request, error.status_code, code, str(error.detail), error.headers)
 
-    @app.exception_handler(ClientDisconnect)
-    async def _gone(request: Request, _: ClientDisconnect) -> JSONResponse:
-        # Nobody reads this; the status is for the metrics, the number is nginx's.
-        return respond(request, 499, "client_closed_request", "the client closed the connection")
-
-    @app.exception_handler(Exception)
-    async def _internal_error(request: Request, _: Exception) -> JSONResponse:
-        # The stack is in the server's log: Starlette raises the exception again behind this answer, which passes by
-        # the middleware that gives the others their id.
-        headers = {"X-Request-Id": request.scope.get("request_id", "")}
-        return respond(
-            request,
-            500,
-            "internal_error",
-            "the server failed on this request; the server's log has the reason",
-            headers,
-        )
+def explain(request: Request, error: Exception) -> RequestError:
+    """What an exception is to who asked."""
+    match error:
+        case RequestError():
+            return error
+        case ImageError():
+            return RequestError.from_image_error(error)
+        case RequestValidationError():
+            problems = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
+            return RequestError(422, "invalid_parameter", problems)
+        case HTTPException():
+            headers = {"Allow": methods(error)} if error.status_code == 405 else error.headers
+            code = HTTP_CODES.get(error.status_code, "http_error")
+            return RequestError(error.status_code, code, str(error.detail), headers)
+        case ClientDisconnect():
+            # Nobody reads this; the status is for the metrics, the number is nginx's.
+            return RequestError(499, "client_closed_request", "the client closed the connection")
+    # The stack is in the server's log: Starlette raises the exception again behind this answer, which passes by the
+    # middleware that gives the others their id.
+    message = "the server failed on this request; the server's log has the reason"
+    return RequestError(500, "internal_error", message, {"X-Request-Id": request.scope.get("request_id", "")})

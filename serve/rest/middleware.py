@@ -100,3 +100,23 @@ class BoundBodies:
                 return message
 
             await self.app(scope, counted, send)
+
+
+class AnswerHead:
+    """HEAD is answered as GET, without the body: monitors ask so."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def without_body(message: Message) -> None:
+            scope["method"] = "HEAD"  # for who writes the answer: uvicorn counts no bytes of a body then
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        scope["method"] = "GET"
+        await self.app(scope, receive, without_body)

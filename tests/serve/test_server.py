@@ -5,12 +5,16 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from contract import UsageError
+from serve.config import ServeConfig
 from tests.commands import RunningServer, run_module
 
 
@@ -51,6 +55,44 @@ def test_a_missing_provider_is_refused(bundle: Path) -> None:
     result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--provider", "cuda")
     assert result.returncode == 3
     assert result.stderr.startswith("error: provider cuda is not available")
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://example.org/page", "example.org", "https://", "ftp://example.org", "https://example.org:x"]
+)
+def test_an_origin_that_can_match_no_page_is_refused(origin: str) -> None:
+    with pytest.raises(UsageError, match=r"expected an origin such as https://example\.org"):
+        ServeConfig(bundle=Path(), cors_origins=(origin,))
+
+
+def test_a_slash_at_the_end_of_an_origin_is_no_part_of_it() -> None:
+    config = ServeConfig(bundle=Path(), cors_origins=("https://example.org/", "http://localhost:3000", "*"))
+    assert config.allowed_origins == ("https://example.org", "http://localhost:3000", "*")
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_an_ipv6_address_is_printed_as_one_can_open_it(bundle: Path) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    running = RunningServer(bundle, "--host", "::1", "--drain-ms", "0")
+    assert running.url.startswith("http://[::1]:")
+    assert httpx.get(f"{running.url}/ping").status_code == 200
+    assert running.stop() == (0, "")
+
+
+def test_an_idle_connection_is_kept_as_long_as_was_asked(bundle: Path) -> None:
+    assert ServeConfig(bundle=bundle).keep_alive_s > 60  # what balancers keep theirs
+    running = RunningServer(bundle, "--keep-alive-s", "1", "--drain-ms", "0")
+    address = urlsplit(running.url)
+    with socket.create_connection((address.hostname, address.port or 80), timeout=20) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        began = time.monotonic()
+        while connection.recv(65536):
+            pass
+        assert 0.5 < time.monotonic() - began < 10
+    assert running.stop() == (0, "")
 
 
 def test_bad_options_exit_2(bundle: Path) -> None:
