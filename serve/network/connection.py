@@ -15,27 +15,40 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serve.errors import body_for
+from serve.network.lingering import LingeringTransport
 
 HEAD_S = 5.0
 HEAD_BYTES = 16_384
 HEAD_FIELDS = 100
 BODY_S = 10.0
-"""In its first so many seconds a body must come at `BYTES_S`, and then in every `CHECK_S`."""
+"""In every so many seconds of a body, those bytes must come that `BYTES_S` gives."""
 CHECK_S = 2.0
+"""The same once the server ends; and how often a limit is looked at again that had to wait for something else."""
 WRITE_S = 10.0
 """In every so many seconds what waits to be read must be read at `BYTES_S`, or to its end."""
 BYTES_S = 50_000
 PIPELINED = 16
-UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*(?=\r\n|$)", re.IGNORECASE)
+# Only a line that is whole: the parser is given a head in whole lines.
+UPGRADE = re.compile(rb"(?:^|(?<=\r\n))upgrade:[^\r\n]*\r\n", re.IGNORECASE)
+
+
+def whole_lines(data: bytes) -> tuple[bytes, bytes]:
+    """What of a head can be parsed by now, and the line that has only begun. What is no HTTP is parsed at once."""
+    if not data[:1].isalpha():
+        return data, b""
+    head, end, _ = data.partition(b"\r\n\r\n")
+    cut = len(data) if end else head.rfind(b"\r\n") + 2
+    return (data[:cut], data[cut:]) if cut >= 2 else (b"", data)
 
 
 def without_upgrade(data: bytes) -> bytes:
-    """The bytes of a head without its field Upgrade.
+    """The lines of a head without the field Upgrade.
 
     Java's HttpClient asks for HTTP/2 in its first request; httptools then skips that request's body.
     """
     head, end, rest = data.partition(b"\r\n\r\n")
-    return UPGRADE.sub(b"", head) + end + rest
+    ended = head + end[:2] if end else data
+    return UPGRADE.sub(b"", ended) + end[2:] + rest
 
 
 class RefusedRequest(NamedTuple):
@@ -77,6 +90,8 @@ class GuardedProtocol(HttpToolsProtocol):
     _fruitless = 0
     """Bytes since there was last some of a body: sizes of chunks, trailers."""
     _fields_size = 0
+    _begun = b""
+    """The line of the head that is not whole yet."""
     _unread = 0
     _began = 0.0
     """When the head began to come."""
@@ -84,13 +99,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
-        super().connection_made(transport)
+        self._lingering = LingeringTransport(transport, self.loop, lambda: self._in_body)
+        super().connection_made(self._lingering)  # type: ignore[arg-type]
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """No timer outlives its connection, and nothing more is written to it."""
         self._set_guard(None)
         self._set_write_guard(None)
+        self._lingering.forget()
         if self._active:  # uvicorn tells only its `cycle`
             self._active.disconnected = True
             self._active.message_event.set()
@@ -98,6 +115,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Let uvicorn parse what comes, unless it is a head, or an end of a body, that never ends."""
+        if self._lingering.lingers:
+            self._lingering.drop(len(data))
+            return
         if not (self._in_head or self._in_body):
             self._begin_head()
         if self._in_head and self._received > HEAD_BYTES:
@@ -105,6 +125,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._received += len(data)
+            data, self._begun = whole_lines(self._begun + data)
             data = without_upgrade(data)
         self._fruitless += len(data)
         super().data_received(data)
@@ -121,10 +142,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fields_size = 0
         super().on_message_begin()
 
+    def on_url(self, url: bytes) -> None:
+        """Take some of the address."""
+        super().on_url(url)
+        self._count(len(url))
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field of the head."""
         super().on_header(name, value)
-        self._fields_size += len(name) + len(value)
+        self._count(len(name) + len(value))
+
+    def _count(self, size: int) -> None:
+        self._fields_size += size
         if self._fields_size > HEAD_BYTES or len(self.headers) > HEAD_FIELDS:
             self._refuse_head()
             raise ValueError  # stops the parser
@@ -138,19 +167,23 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        if self._in_body and cycle is self.cycle:  # it had to wait for its turn, and its body with it
+            self._expect_body(BODY_S)
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Count what comes."""
         self._received += len(body)
         self._fruitless = 0
+        if self.cycle.response_complete:
+            self._lingering.drop(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is all here."""
         self._in_body = False
         # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
-        self._set_guard(self.timeout_keep_alive if self._is_idle else None, self._end_idle)
+        self._set_guard(HEAD_S if self._is_idle else None, self._end_idle)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -164,7 +197,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server ends: a body that is on its way may go on as long as it comes."""
-        if self._in_body:
+        if self._lingering.lingers:
+            self._lingering.close_now()
+        elif self._in_body:
             self._expect_body(CHECK_S)
         super().shutdown()
 
@@ -188,7 +223,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return self._active is None or self._active.response_complete
 
     def _begin_head(self) -> None:
-        self._in_head, self._received, self._began = True, 0, time.perf_counter()
+        self._in_head, self._received, self._began, self._begun = True, 0, time.perf_counter(), b""
         self._set_guard(HEAD_S, self._check_head)
 
     def _end_idle(self) -> None:
@@ -210,10 +245,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._set_guard(seconds, lambda: self._check_body(seconds))
 
     def _check_body(self, seconds: float) -> None:
-        if self._received < BYTES_S * seconds:
+        # While it is not read, because another request or its own is worked on, that is not the client's doing.
+        if self._received < BYTES_S * seconds and not self.flow.read_paused:
             self._refuse_slow()
         else:
-            self._expect_body(CHECK_S)
+            self._expect_body(seconds)
 
     def _refuse_slow(self) -> None:
         self._refuse(408, "too_slow", "the request did not arrive within the time limit; send it again")
@@ -256,7 +292,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._set_guard(None)
         if not self._write_guard:
             self._set_write_guard(WRITE_S)
-        self.transport.close()
+        self._lingering.close_now()
 
     def _check_read(self) -> None:
         """Whether the client has read enough since; a little moves between two kernels even if it reads nothing."""

@@ -1,5 +1,6 @@
 """Clients that send too slowly, too much or no HTTP at all, against a real server."""
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -7,14 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import httpx
 import psutil
 import pytest
 import uvicorn
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as Incoming
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
@@ -98,6 +102,45 @@ def test_a_body_is_read_although_its_client_would_rather_speak_another_protocol(
         connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(red_jpeg))
         connection.sendall(red_jpeg)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("cut", [1, 30, 60, 75, 90, 100, 120])
+def test_another_protocol_is_not_taken_up_however_the_head_comes_in_pieces(
+    server: RunningServer, red_jpeg: bytes, cut: int
+) -> None:
+    head = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n"
+    head += b"Content-Length: %d\r\n\r\n" % len(red_jpeg)
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(head[:cut])
+        httpx.get(f"{server.url}/ping")  # by then it has come
+        connection.sendall(head[cut:])
+        connection.sendall(red_jpeg)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_an_address_without_end_is_cut(server: RunningServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert error_in(everything(connection)) == (431, "header_too_large")
+
+
+def test_a_refusal_reaches_who_sends_its_whole_body_first(server: RunningServer) -> None:
+    for megabytes in (21, 60):
+        request = Request(f"{server.url}/predict", data=bytes(megabytes * 1_000_000), method="POST")
+        with pytest.raises(HTTPError) as refused:
+            urlopen(request, timeout=60)
+        assert (refused.value.code, json.load(refused.value)["error"]["code"]) == (413, "request_too_large")
+
+
+def test_a_body_without_end_behind_its_refusal_is_cut(server: RunningServer) -> None:
+    for path in (b"/nowhere", b"/predict"):
+        with connect(server) as connection:
+            connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+            with contextlib.suppress(ConnectionError):
+                for _ in range(1000):
+                    connection.sendall(bytes(1_000_000))
+                pytest.fail("a gigabyte was read behind an answer")
 
 
 def test_too_many_requests_at_once_are_hung_up_on(server: RunningServer) -> None:
@@ -189,12 +232,15 @@ def test_a_slow_client_does_not_hold_up_the_end(
 
 
 ANSWER_BYTES = 4_000_000
+MAY_ANSWER = Event()
 
 
 async def answer_at_length(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the whole body, as our routes do, and answer; half a body gets no answer."""
+    """Read the whole body, as our routes do, and answer; half a body gets no answer, /wait one after `MAY_ANSWER`."""
+    if scope.get("path") == "/wait":
+        await asyncio.to_thread(MAY_ANSWER.wait)
     with contextlib.suppress(ClientDisconnect):
-        await Request(scope, receive).body()
+        await Incoming(scope, receive).body()
         await PlainTextResponse("x" * ANSWER_BYTES)(scope, receive, send)
 
 
@@ -228,6 +274,22 @@ def test_a_client_that_pauses_while_it_reads_gets_its_whole_answer(long_answers:
         assert len(everything(idle)) > ANSWER_BYTES  # until its time for a next request is over, and theirs too
         said = [everything(reader) for reader in readers]
     assert [len(answer) // ANSWER_BYTES for answer in said] == [1, 1, 1, 2]
+
+
+def test_a_request_that_waits_for_its_turn_is_not_late(long_answers: tuple[str, int]) -> None:
+    """Its body is not read before, and its time begins then."""
+    body = b"x" * 200_000
+    second = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with socket.create_connection(long_answers, timeout=20) as reader:
+        reader.sendall(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" + second)
+        with socket.create_connection(long_answers, timeout=20) as idle:
+            idle.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n")
+            everything(idle)  # until its time, and so that of the second request, were it running, is over
+        MAY_ANSWER.set()
+        sending = Thread(target=reader.sendall, args=(body,))
+        sending.start()
+        assert len(everything(reader)) // ANSWER_BYTES == 2
+        sending.join()
 
 
 @pytest.mark.slow
