@@ -130,7 +130,8 @@ def test_a_refusal_reaches_who_sends_its_whole_body_first(server: RunningServer)
         request = Request(f"{server.url}/predict", data=bytes(megabytes * 1_000_000), method="POST")
         with pytest.raises(HTTPError) as refused:
             urlopen(request, timeout=60)
-        assert (refused.value.code, json.load(refused.value)["error"]["code"]) == (413, "request_too_large")
+        with refused.value as answer:
+            assert (answer.code, json.load(answer)["error"]["code"]) == (413, "request_too_large")
 
 
 def test_a_body_without_end_behind_its_refusal_is_cut(server: RunningServer) -> None:
