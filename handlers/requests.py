@@ -4,18 +4,15 @@ TorchServe passes a mapping of part names to values: bytes for raw data, str for
 application/json. Requests in KServe's two protocols are JSON; their structure shows which protocol it is.
 """
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from contract.json_images import decode_base64, image_in, images_in
 from contract.request_error import RequestError
 
-MAX_PICTURES = 64
 PARTS = ("data", "body", "file", "image")
-JSON_PARTS = ("b64", "data", "body", "image_bytes", "image")
 
 V2_OUTPUTS = frozenset({"label", "probabilities", "classes", "activation_map"})
 
@@ -42,7 +39,7 @@ def read_request(parts: Mapping[str, Any]) -> Request:
         body = _find_body(parts)
         protocol = _protocol_of(body)
         if protocol == "kserve_v1":
-            return Request(protocol=protocol, pictures=_pictures(body["instances"], "instances"))
+            return Request(protocol=protocol, pictures=images_in(body["instances"], "instances"))
         if protocol == "kserve_v2":
             return _read_v2(body)
         return Request(protocol=protocol, pictures=(_text_or_picture(body),))
@@ -82,45 +79,14 @@ def _protocol_of(body: Any) -> Protocol:
     return "torchserve"
 
 
-def _pictures(values: Any, name: str) -> tuple[bytes, ...]:
-    if not isinstance(values, list) or not values:
-        raise RequestError(422, "missing_file", f"{name} has no images; expected a list of base64 strings")
-    if len(values) > MAX_PICTURES:
-        message = f"{name} has {len(values)} images; expected at most {MAX_PICTURES}: send several requests"
-        raise RequestError(422, "too_many_files", message)
-    return tuple(_picture(value) for value in values)
-
-
 def _text_or_picture(body: Any) -> bytes:
     """Text is decoded as base64. If that fails, it is taken as a file, and the image decoder will report what it is."""
     if not isinstance(body, str):
-        return _picture(body)
+        return image_in(body)
     try:
-        return _decode_base64(body)
+        return decode_base64(body)
     except RequestError:
         return body.encode()
-
-
-def _picture(value: Any) -> bytes:
-    """The bytes of an image file: raw bytes, or base64 as a string or as a member of a JSON object."""
-    if isinstance(value, Mapping):
-        value = next((value[name] for name in JSON_PARTS if name in value), None)
-        value = value.get("b64") if isinstance(value, Mapping) else value
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value)
-    if isinstance(value, str):
-        return _decode_base64(value)
-    message = 'no image in the JSON; expected a base64 string, for example {"b64": "/9j/4AAQ…"}'
-    raise RequestError(422, "missing_file", message)
-
-
-def _decode_base64(text: str) -> bytes:
-    encoded = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
-        message = "the text is not valid base64; expected an image file in base64"
-        raise RequestError(400, "malformed_base64", message) from None
 
 
 def _read_v2(body: Mapping[str, Any]) -> Request:
@@ -133,7 +99,7 @@ def _read_v2(body: Mapping[str, Any]) -> Request:
     (given,) = inputs
     if given.get("datatype") != "BYTES":
         raise _malformed(f"the input's datatype is {given.get('datatype')}; expected BYTES, with image files")
-    pictures = _pictures(given.get("data"), "data")
+    pictures = images_in(given.get("data"), "data")
     if given.get("shape") not in ([len(pictures)], [len(pictures), 1], [-1], [-1, 1]):
         raise _malformed(f"the input's shape is {given.get('shape')}; expected [{len(pictures)}], as its data")
     return Request(protocol="kserve_v2", pictures=pictures, id=_read_id(body), outputs=_read_outputs(body))

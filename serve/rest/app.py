@@ -14,7 +14,7 @@ from serve.rest.errors import install_error_handlers
 from serve.rest.middleware import AnswerHead, BoundBodies, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
 from serve.rest.openapi.docs import add_docs
-from serve.rest.routes import health, predict, repository, torchserve, v2
+from serve.rest.routes import health, predict, repository, torchserve, v1, v2
 from serve.rest.routes import models as served
 from serve.rest.ui.page import add_page
 
@@ -53,6 +53,7 @@ def _add_routes(app: FastAPI, dataplane: DataPlane, keys: Keys) -> None:
     app.include_router(predict.routes(dataplane))
     app.include_router(served.routes(registry))
     app.include_router(torchserve.routes(dataplane))
+    app.include_router(v1.routes(dataplane))
     app.include_router(v2.routes(dataplane, registry.health, repository=admin))
     if admin:
         app.include_router(repository.routes(registry))

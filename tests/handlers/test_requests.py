@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.requests import MAX_PICTURES, read_request
+from contract.json_images import MAX_PICTURES
+from handlers.requests import read_request
 from tests.effort import times
 
 PICTURE = b"\xff\xd8\xff picture"

@@ -1,0 +1,63 @@
+"""KServe's V1 protocol, for callers that know it from TensorFlow Serving or KServe.
+
+Specification: kserve/website, data plane v1 protocol; an instance is an image file in base64.
+"""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from contract.json_images import images_in
+from contract.labels import TORCHSERVE_TOP_K, by_label
+from serve.dataplane import DataPlane
+from serve.errors import malformed_request
+from serve.models.answers import raise_if_unreadable
+from serve.rest.early import early_route
+from serve.rest.openapi.documents import JSON, REFUSALS, answer, refusals
+from serve.rest.picture_request import admit
+
+EXPECTED = 'expected {"instances": [...]} with an image file in base64 for each: "..." or {"b64": "..."}'
+INSTANCES = {"type": "object", "required": ["instances"], "properties": {"instances": {"type": "array", "minItems": 1}}}
+# A grey square, so that the example can be sent to any model.
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mOsYIAAJgaKGAAj0ACID/6ywQAAAABJRU5ErkJggg=="
+BODY: dict[str, Any] = {
+    "parameters": [{"$ref": "#/components/parameters/Timeout"}],
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": INSTANCES, "example": {"instances": [{"b64": PICTURE}]}}},
+    },
+}
+PREDICTED = answer(
+    "Probabilities of the best classes, for each image",
+    {"predictions": [{"rust": 0.97, "healthy": 0.02, "blight": 0.01}]},
+)
+
+
+def routes(dataplane: DataPlane) -> APIRouter:
+    """The route."""
+    router = APIRouter(tags=["KServe V1"], route_class=early_route(dataplane), responses=refusals(REFUSALS))
+
+    @router.post("/v1/models/{model}:predict", openapi_extra=BODY, responses=PREDICTED)
+    async def predict(request: Request, model: str) -> dict[str, list[dict[str, float]]]:
+        """Classify images in base64: for each, label -> probability of the 5 best classes."""
+        with admit(dataplane, request, model) as asked:
+            body = await asked.read_body()
+            pictures = await asked.work(lambda: read_instances(body, dataplane.config.max_files))
+            results = await asked.run(pictures)
+            outputs = [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
+            named = [asked.served.answers.name(each, TORCHSERVE_TOP_K).predictions for each in outputs]
+            return {"predictions": [by_label(predictions) for predictions in named]}
+
+    return router
+
+
+def read_instances(body: bytes, most: int) -> tuple[bytes, ...]:
+    """The image files of a request; at most `most`. Raises `RequestError`."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise malformed_request(f"the body is not valid JSON; {EXPECTED}") from error
+    if not isinstance(said, dict) or "instances" not in said:
+        raise malformed_request(f"the JSON has no instances; {EXPECTED}")
+    return images_in(said["instances"], "instances", most)
