@@ -18,7 +18,13 @@ from serve.rest.openapi.documents import JSON, REFUSALS, answer, refusals
 from serve.rest.picture_request import admit
 
 EXPECTED = 'expected {"instances": [...]} with an image file in base64 for each: "..." or {"b64": "..."}'
-INSTANCES = {"type": "object", "required": ["instances"], "properties": {"instances": {"type": "array", "minItems": 1}}}
+BASE64 = {"type": "string", "contentEncoding": "base64"}
+INSTANCE = {"anyOf": [BASE64, {"type": "object", "properties": {"b64": BASE64}, "required": ["b64"]}]}
+INSTANCES = {
+    "type": "object",
+    "properties": {"instances": {"type": "array", "minItems": 1, "items": INSTANCE}},
+    "required": ["instances"],
+}
 # A grey square, so that the example can be sent to any model.
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mOsYIAAJgaKGAAj0ACID/6ywQAAAABJRU5ErkJggg=="
 BODY: dict[str, Any] = {

@@ -119,6 +119,8 @@ def test_schemathesis_finds_nothing(locked: RunningServer, tmp_path: Path) -> No
     """Requests that the document allows and that it forbids, alone and one after another, with every check."""
     command = ["schemathesis.cli", "--config-file", str(Path(__file__).parent / "schemathesis.toml"), "run"]
     bounds = [
+        "--url",
+        locked.url,  # the document's own address is relative to where it is read, which is not resolved here
         "--checks",
         "all",
         "--seed",
