@@ -16,24 +16,27 @@ SHORTEST_WIDTH = 480
 SIMPLIFIED_CHINESE = 2  # the collection's faces are JP, KR, SC, TC, HK
 LINE = 40
 MARGIN = 12
+MOST_LINES = 20
 INK, PAPER, BAR = (20, 20, 20), (255, 255, 255), (170, 205, 255)
 
 
 def annotate(
     picture: Image.Image, predictions: Sequence[Prediction], activation: NDArray[np.float32], spec: ImageSpec
 ) -> Image.Image:
-    """`picture` (RGB) with a heat map of the best class over the part that the model saw, and the classes below.
+    """`picture` (RGB) with a heat map of the best class over the part that the model saw, and classes below: the first
+    `MOST_LINES`.
 
     `activation` is the activation map of the best class, float32 [h, w].
     """
-    canvas = _fit(picture)
+    canvas, predictions = _fit(picture), predictions[:MOST_LINES]
     canvas = overlay(canvas, activation, spec)
     sheet = Image.new(
         "RGB", (max(canvas.width, SHORTEST_WIDTH), canvas.height + MARGIN * 2 + LINE * len(predictions)), PAPER
     )
     sheet.paste(canvas, ((sheet.width - canvas.width) // 2, 0))
+    font = _font(22)
     for row, prediction in enumerate(predictions):
-        _draw_line(sheet, canvas.height + MARGIN + row * LINE, prediction)
+        _draw_line(sheet, canvas.height + MARGIN + row * LINE, prediction, font)
     return sheet
 
 
@@ -44,12 +47,11 @@ def _fit(picture: Image.Image) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:
+def _draw_line(sheet: Image.Image, top: int, prediction: Prediction, font: ImageFont.FreeTypeFont) -> None:
     draw = ImageDraw.Draw(sheet)
     width = sheet.width - 2 * MARGIN
     draw.rectangle((MARGIN, top + 2, MARGIN + width * prediction.probability, top + LINE - 4), fill=BAR)
     share = f"{100 * prediction.probability:.1f} %"
-    font = _font(22)
     share_width = draw.textlength(share, font=font)
     name = _shorten(_name(prediction), font, width - share_width - 3 * MARGIN)
     draw.text((2 * MARGIN, top + LINE // 2), name, INK, font, anchor="lm")
@@ -58,7 +60,12 @@ def _draw_line(sheet: Image.Image, top: int, prediction: Prediction) -> None:
 
 def _name(prediction: Prediction) -> str:
     label, shown = prediction.label, prediction.display_name
-    return shown if shown == label else f"{shown}  {label}"
+    return _in_one_line(shown) if shown == label else f"{_in_one_line(shown)}  {_in_one_line(label)}"
+
+
+def _in_one_line(text: str) -> str:
+    """Names may come with line breaks, as from a spreadsheet; the renderer fails on them, and draws others as boxes."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _shorten(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:

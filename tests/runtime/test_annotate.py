@@ -42,3 +42,14 @@ def test_annotate_takes_odd_sizes(size: tuple[int, int]) -> None:
     picture = annotate(Image.new("RGB", size), [prediction("x" * 300)], -np.ones((1, 1), np.float32), SPEC)
     assert picture.width >= 480
     assert max(picture.size) <= 1024 + 100
+
+
+@pytest.mark.parametrize("name", ["大斑病\nnorthern", "a\r\nb", "\x1b[31mred\x00", "\u2028line", "\n", "\ud83d"])
+def test_any_name_is_drawn_in_one_line(name: str) -> None:
+    assert drawn(name).size == drawn("red").size
+
+
+def test_a_thousand_classes_make_no_endless_picture() -> None:
+    many = [prediction(f"class {number}", 0.001) for number in range(1000)]
+    picture = annotate(Image.new("RGB", (100, 80), "white"), many, np.ones((2, 2), np.float32), SPEC)
+    assert picture.height < 1500

@@ -274,7 +274,7 @@ def test_docs_describe_every_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     model = {"", "/ready", "/config", "/stats", "/infer"}
     versions = ("/v2/models/{model}", "/v2/models/{model}/versions/{version}")
-    models = {"/models", "/predictions/{model}", "/predictions/{model}/{version}"}
+    models = {"/models", "/predictions/{model}", "/predictions/{model}/{version}", "/v1/models/{model}:predict"}
     v2 = {"/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/stats", *(v + m for v in versions for m in model)}
     assert set(paths) == {"/predict", "/annotate", "/ping", "/metrics", *models, *v2}
     assert {"200", "400", "413", "415", "422", "429", "504"} <= set(paths["/predict"]["post"]["responses"])

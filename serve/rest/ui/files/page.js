@@ -21,7 +21,11 @@ function take(files) {
     card.querySelector(".file").textContent = file.name;
     const image = card.querySelector("img");
     image.alt = file.name;
-    image.onerror = () => card.querySelector(".picture").remove();
+    image.onload = () => URL.revokeObjectURL(image.src);
+    image.onerror = () => {
+      URL.revokeObjectURL(image.src);
+      card.querySelector(".picture").remove();
+    };
     image.src = URL.createObjectURL(file);
     answers.prepend(card);
     queue.push({ file, card, chosen: models.value });
@@ -85,17 +89,34 @@ async function ask(route, file) {
   for (let tries = 1; ; tries += 1) {
     await offer();
     const key = sessionStorage.getItem("key");
-    const response = await fetch(route(), { method: "POST", body: file, headers: keyHeader() }).catch(() => {
-      throw new Error("The server does not respond. Check that it is still running.");
+    const response = await fetch(route(), { method: "POST", body: file, headers: keyHeader() }).catch(async () => {
+      throw new Error(await whyNothingCame(file));
     });
     if (response.ok) return response;
     if (response.status === 401 && tries < TRIES) {
       askForKey(key);
       continue;
     }
-    if (response.status !== 429 || tries === TRIES) throw new Error((await response.json()).error.message);
+    if (response.status !== 429 || tries === TRIES) throw new Error(await problemOf(response));
     await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After"))));
   }
+}
+
+// A file that was moved or changed since it was chosen can't be sent any more, and the browser does not say so.
+async function whyNothingCame(file) {
+  const readable = await file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+  return readable
+    ? "The server does not respond. Check that it is still running."
+    : "This file can't be read: it is a folder, or it was moved or changed. Choose it again.";
+}
+
+// A proxy in front of the server may answer with a page of its own.
+async function problemOf(response) {
+  const body = await response.json().catch(() => null);
+  if (body?.error?.message) return body.error.message;
+  if (response.status === 413) return "The picture is too large for the proxy in front of the server (413).";
+  if (response.status >= 500) return `The proxy in front of the server gets no answer from it (${response.status}).`;
+  return `A proxy in front of the server refused the picture (${response.status}).`;
 }
 
 // Several requests may fail without the key at the same time, but the user is asked only once.
@@ -103,7 +124,8 @@ function askForKey(tried) {
   if (sessionStorage.getItem("key") !== tried) return;
   const key = prompt("This server requires an API key. Enter the key:");
   if (key === null) throw new Error("This server requires an API key. Choose the picture again to enter the key.");
-  sessionStorage.setItem("key", key);
+  if (!/^[\x21-\x7e]+$/.test(key.trim())) throw new Error("A key has only Latin letters, digits and signs. Choose the picture again.");
+  sessionStorage.setItem("key", key.trim());
 }
 
 function show(card, given, file) {
@@ -186,6 +208,27 @@ function element(name, className = "", text = "") {
   return made;
 }
 
+// A folder stands for the pictures in it.
+async function takeDropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const files = [...transfer.files];
+  const found = entries.some((entry) => entry.isDirectory) ? (await Promise.all(entries.map(filesIn))).flat() : files;
+  take(found);
+  if (!found.length) status.textContent = "There is no picture in it. Drop picture files, or a folder that has some.";
+}
+
+async function filesIn(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const inside = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) break; // it gives a hundred at a time
+    inside.push(...some);
+  }
+  return (await Promise.all(inside.filter((one) => !one.name.startsWith(".")).map(filesIn))).flat();
+}
+
 offer();
 
 for (const id of ["pick", "photograph"]) {
@@ -207,5 +250,5 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  take(event.dataTransfer.files);
+  takeDropped(event.dataTransfer);
 });
