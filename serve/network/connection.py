@@ -116,6 +116,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Let uvicorn parse what comes, unless it is a head, or an end of a body, that never ends."""
         if self._lingering.lingers:
+            self._set_guard(None)  # how long this may take is for the transport to say
             self._lingering.drop(len(data))
             return
         if not (self._in_head or self._in_body):
@@ -182,6 +183,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is all here."""
         self._in_body = False
+        self._lingering.forgive()
         # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
         self._set_guard(HEAD_S if self._is_idle else None, self._end_idle)
         super().on_message_complete()

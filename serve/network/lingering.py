@@ -70,6 +70,10 @@ class LingeringTransport:
         elif self.lingers:
             self._wait()
 
+    def forgive(self) -> None:
+        """A body has come to its end; the next one on this connection counts anew."""
+        self._dropped = 0
+
     def _wait(self) -> None:
         self.forget()
         left = (self._until or 0.0) - time.monotonic()

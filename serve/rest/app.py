@@ -22,7 +22,7 @@ HUNG_S = 5.0
 
 
 def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
-    """The application for the intake's models."""
+    """The application for the models of `dataplane`."""
     registry, config = dataplane.registry, dataplane.config
     app = FastAPI(
         title="Image classification",

@@ -134,6 +134,28 @@ def test_a_refusal_reaches_who_sends_its_whole_body_first(server: RunningServer)
             assert (answer.code, json.load(answer)["error"]["code"]) == (413, "request_too_large")
 
 
+def test_bodies_behind_refusals_are_counted_one_by_one(server: RunningServer) -> None:
+    """A client that stays connected and is refused often has sent much in all."""
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        ports = {
+            client.post("/nowhere", content=bytes(15_000_000))
+            .extensions["network_stream"]
+            .get_extra_info("client_addr")
+            for _ in range(6)
+        }
+    assert len(ports) == 1
+
+
+def test_a_refusal_reaches_who_sends_slowly(long_answers: tuple[str, int]) -> None:
+    """Longer than a body that somebody reads may stall, but not silently."""
+    with socket.create_connection(long_answers, timeout=20) as connection:
+        connection.sendall(b"POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            connection.sendall(b"x")
+        assert everything(connection).startswith(b"HTTP/1.1 403")
+
+
 def test_a_body_without_end_behind_its_refusal_is_cut(server: RunningServer) -> None:
     for path in (b"/nowhere", b"/predict"):
         with connect(server) as connection:
@@ -238,6 +260,9 @@ MAY_ANSWER = Event()
 
 async def answer_at_length(scope: Scope, receive: Receive, send: Send) -> None:
     """Read the whole body, as our routes do, and answer; half a body gets no answer, /wait one after `MAY_ANSWER`."""
+    if scope.get("path") == "/refused":
+        await PlainTextResponse("no", 403, {"Connection": "close"})(scope, receive, send)
+        return
     if scope.get("path") == "/wait":
         await asyncio.to_thread(MAY_ANSWER.wait)
     with contextlib.suppress(ClientDisconnect):
