@@ -29,6 +29,12 @@ class DataPlane:
         self.recorder = Recorder(registry.loader.metrics, listeners)
         self.bodies = BodyBudget(config.max_bodies_bytes)
 
+    @property
+    def is_refusing(self) -> bool:
+        """Whether there is too much to do for whatever comes now."""
+        served_models = self.registry.served_models
+        return len(served_models) == 1 and served_models[0].admission.is_refusing
+
     def refusal(self, timing: Timing) -> RequestError | None:
         """429 while there is too much to do, where a request need not be looked at to know for which model."""
         served_models = self.registry.served_models

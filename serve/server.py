@@ -24,12 +24,13 @@ from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
 from serve.models.repository import open_repository
-from serve.network.connection import RefusedRequest, guarded_protocol
+from serve.network.connection import guarded_protocol
 from serve.network.draining import SHUTDOWN_S, DrainingServer
 from serve.network.listening import bind, raise_file_limit
 from serve.network.memory import give_back_large_blocks
+from serve.network.refused import RefusedRequest
 from serve.observability.access_log import AccessLog
-from serve.observability.record import METHODS, Recorder, RequestListener, RequestRecord, choose_id
+from serve.observability.record import Recorder, RequestListener, RequestRecord, choose_id
 from serve.observability.timing import Timing
 from serve.observability.tracing import start_tracing
 from serve.rest.app import create_app
@@ -80,7 +81,7 @@ def configure(app: FastAPI, config: ServeConfig, recorder: Recorder) -> uvicorn.
     try:
         settings = uvicorn.Config(
             app,
-            http=guarded_protocol(partial(record_refusal, recorder)),
+            http=guarded_protocol(partial(record_refusal, recorder), app.state.early_refusals),
             loop="serve.network.event_loop:GuardedLoop",
             ws="none",
             log_level="error",
@@ -118,7 +119,7 @@ def record_refusal(recorder: Recorder, refused: RefusedRequest) -> str:
     record = RequestRecord(
         request_id=choose_id(headers),
         client=refused.client,
-        method=refused.method if refused.method in METHODS else "",
+        method="",
         route=None,
         status=refused.status,
         code=refused.code,

@@ -5,17 +5,19 @@ uvicorn by itself waits without end for a first byte, a header, a body or a read
 
 import asyncio
 import json
-import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from serve.errors import body_for
+from serve.network.heads import whole_lines, without_upgrade
 from serve.network.lingering import LingeringTransport
+from serve.network.refused import OnHead, OnRefused, Refusal, RefusedRequest
+from serve.network.turnstile import Turnstile
 
 HEAD_S = 5.0
 HEAD_BYTES = 16_384
@@ -27,47 +29,18 @@ CHECK_S = 2.0
 WRITE_S = 10.0
 """In every so many seconds what waits to be read must be read at `BYTES_S`, or to its end."""
 BYTES_S = 50_000
+PUT_OFF_S = 5.0
+"""For so long at most a client that was told when to come again is not read."""
 PIPELINED = 16
-# Only a line that is whole: the parser is given a head in whole lines.
-UPGRADE = re.compile(rb"(?:^|(?<=\r\n))upgrade:[^\r\n]*\r\n", re.IGNORECASE)
 
 
-def whole_lines(data: bytes) -> tuple[bytes, bytes]:
-    """What of a head can be parsed by now, and the line that has only begun. What is no HTTP is parsed at once."""
-    if not data[:1].isalpha():
-        return data, b""
-    head, end, _ = data.partition(b"\r\n\r\n")
-    cut = len(data) if end else head.rfind(b"\r\n") + 2
-    return (data[:cut], data[cut:]) if cut >= 2 else (b"", data)
+def guarded_protocol(on_refused: OnRefused, on_head: OnHead) -> "type[GuardedProtocol]":
+    """The protocol for uvicorn; `on_refused` hears of requests that no application sees, and gives each an id.
 
-
-def without_upgrade(data: bytes) -> bytes:
-    """The lines of a head without the field Upgrade.
-
-    Java's HttpClient asks for HTTP/2 in its first request; httptools then skips that request's body.
+    `on_head` may refuse a request before the application sees it, which it records itself.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    ended = head + end[:2] if end else data
-    return UPGRADE.sub(b"", ended) + end[2:] + rest
-
-
-class RefusedRequest(NamedTuple):
-    """A request that ends here, before the application has seen it; `began` is a moment of `time.perf_counter`."""
-
-    status: int
-    code: str
-    client: str
-    method: str
-    headers: Sequence[tuple[bytes, bytes]]
-    began: float
-
-
-OnRefused = Callable[[RefusedRequest], str]
-
-
-def guarded_protocol(on_refused: OnRefused) -> "type[GuardedProtocol]":
-    """The protocol for uvicorn; `on_refused` hears of requests that no application sees, and gives each an id."""
-    return type("RecordingProtocol", (GuardedProtocol,), {"on_refused": staticmethod(on_refused)})
+    own = {"on_refused": staticmethod(on_refused), "on_head": staticmethod(on_head), "turnstile": Turnstile()}
+    return type("ServerProtocol", (GuardedProtocol,), own)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -95,7 +68,15 @@ class GuardedProtocol(HttpToolsProtocol):
     _unread = 0
     _began = 0.0
     """When the head began to come."""
+    _answered = 0
+    """Requests that were answered, or refused."""
+    _refused_early = False
+    """Whether the request whose body comes was, before the application saw it."""
+    _put_off_s = 0.0
+    """In how many seconds the client was told to come again; 0 where it was answered."""
     on_refused: OnRefused = staticmethod(lambda _: uuid.uuid4().hex)
+    on_head: OnHead = staticmethod(lambda _scope, _began: None)
+    turnstile = Turnstile()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
@@ -132,6 +113,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and self._fruitless > HEAD_BYTES:
             self._refuse_head()
+        self._put_off()  # it may have waited for the rest of a body
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps in the same bytes that end the one before."""
@@ -140,7 +122,7 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError  # stops the parser
         if not self._in_head:
             self._begin_head()
-        self._fields_size = 0
+        self._fields_size, self._refused_early = 0, False
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -164,7 +146,38 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._fruitless = 0
         self._expect_body(BODY_S)
-        super().on_headers_complete()
+        self._refused_early = self._refuse_early()
+        if not self._refused_early:
+            super().on_headers_complete()
+
+    def _refuse_early(self) -> bool:
+        """Whether this request is refused at once. What is unusual is for the application to judge."""
+        if not self._is_idle or self.pipeline or self.parser.get_http_version() != "1.1" or b"%" in self.url:
+            return False
+        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["path"] = self.url.partition(b"?")[0].decode("ascii", "replace")
+        refusal = self.on_head(scope, self._began)
+        if refusal:
+            self._tell(refusal)
+        return refusal is not None
+
+    def _tell(self, refusal: Refusal) -> None:
+        fields = [*self.server_state.default_headers, *refusal.raw_headers]
+        if ends := not self.parser.should_keep_alive():
+            fields.append((b"connection", b"close"))
+        head = b"".join(b"%b: %b\r\n" % field for field in fields)
+        self.transport.write(STATUS_LINE[refusal.status_code] + head + b"\r\n" + refusal.body)
+        self._note_answer(float(dict(refusal.raw_headers).get(b"retry-after", 0)))
+        if ends:
+            self.transport.close()
+
+    def _note_answer(self, put_off_s: float) -> None:
+        """The client has its answer, or was told to come again in so many seconds; how long it reads is bounded."""
+        self._set_write_guard(WRITE_S)
+        self._put_off_s, self._answered = put_off_s, self._answered + 1
+        if put_off_s and self._answered == 1:
+            self.turnstile.refused()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
@@ -176,9 +189,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """Count what comes."""
         self._received += len(body)
         self._fruitless = 0
-        if self.cycle.response_complete:
+        if self._refused_early or self.cycle.response_complete:
             self._lingering.drop(len(body))
-        super().on_body(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is all here."""
@@ -186,12 +200,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._lingering.forgive()
         # Where it was answered before its body came, that has ended uvicorn's keep-alive timer.
         self._set_guard(HEAD_S if self._is_idle else None, self._end_idle)
-        super().on_message_complete()
+        if not self._refused_early:
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer is written; a client that does not read it is cut off."""
-        super().on_response_complete()
-        self._set_write_guard(WRITE_S)
+        scope: dict[str, Any] = self._active.scope if self._active else {}  # type: ignore[assignment]
+        super().on_response_complete()  # which may begin with the next request
+        self._note_answer(scope.get("put_off_s", 0.0))
+        self._put_off()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the error form as well."""
@@ -218,6 +235,21 @@ class GuardedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """No request came after an answer."""
         self._end_idle()
+
+    def _put_off(self) -> None:
+        """Read nothing before the client should come again, so that TCP holds back one that does not wait.
+
+        To refuse it a hundred times a second would take the processor from others.
+        """
+        busy = self._in_head or self._in_body or self.pipeline or not self._is_idle
+        if self._put_off_s and not busy and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self.flow.pause_reading()
+            self._set_guard(min(self._put_off_s, PUT_OFF_S), self._come_again)
+
+    def _come_again(self) -> None:
+        self.flow.resume_reading()
+        self._set_guard(self.timeout_keep_alive, self._end_idle)
 
     @property
     def _is_idle(self) -> bool:
@@ -275,11 +307,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _end_request(self, status: int, code: str) -> str | None:
         """The id of the request that ends so; None if an answer is on its way, into which nothing may be written."""
+        if self._is_idle and self._in_body:
+            return None  # it was answered before its body came
         if self._is_idle:
             client = self.client[0] if self.client else ""
-            method = self.scope["method"] if self._in_body else ""
             headers = tuple(getattr(self, "headers", None) or ())
-            refused = RefusedRequest(status, code, client, method, headers, self._began)
+            refused = RefusedRequest(status, code, client, headers, self._began)
             return self.on_refused(refused)
         active = self._active
         if active is None or active is not self.cycle or not self._in_body or active.response_started:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import uvicorn
 
 from serve.health import Health
+from serve.network.connection import GuardedProtocol
+from serve.network.event_loop import GuardedLoop
 
 SHUTDOWN_S = 20
 
@@ -51,10 +53,13 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
+        loop, protocol = asyncio.get_running_loop(), self.config.http_protocol_class
+        if isinstance(loop, GuardedLoop) and issubclass(protocol, GuardedProtocol):
+            loop.turnstile = protocol.turnstile
         await super().startup(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
+            loop.add_signal_handler(signal.SIGHUP, self._start_reload)
             for other in self._others:
                 await other.start()
                 print(other.banner, flush=True)

@@ -10,6 +10,7 @@ from serve import VERSION
 from serve.auth import Keys
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
+from serve.rest.early import EarlyRefusals
 from serve.rest.errors import install_error_handlers
 from serve.rest.middleware import AnswerHead, BoundBodies, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
@@ -22,7 +23,7 @@ HUNG_S = 5.0
 
 
 def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
-    """The application for the models of `dataplane`."""
+    """The application for the models of `dataplane`; `state.early_refusals` is for the connections to ask."""
     registry, config = dataplane.registry, dataplane.config
     app = FastAPI(
         title="Image classification",
@@ -50,11 +51,11 @@ def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
 def _add_routes(app: FastAPI, dataplane: DataPlane, keys: Keys) -> None:
     """The repository's only where somebody may use them."""
     registry, admin = dataplane.registry, keys.admin is not None
-    app.include_router(predict.routes(dataplane))
-    app.include_router(served.routes(registry))
-    app.include_router(torchserve.routes(dataplane))
-    app.include_router(v1.routes(dataplane))
-    app.include_router(v2.routes(dataplane, registry.health, repository=admin))
+    taking = [predict.routes(dataplane), torchserve.routes(dataplane), v1.routes(dataplane)]
+    taking.append(v2.routes(dataplane, registry.health, repository=admin))
+    app.state.early_refusals = EarlyRefusals(dataplane, keys, [route for router in taking for route in router.routes])
+    for router in (taking[0], served.routes(registry), *taking[1:]):
+        app.include_router(router)
     if admin:
         app.include_router(repository.routes(registry))
     app.include_router(health.routes(registry.loader.metrics, registry.health))

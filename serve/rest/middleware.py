@@ -36,6 +36,8 @@ class Observe:
                 ending.status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
+                if message["status"] == 429:  # the connection keeps its client to that
+                    scope["put_off_s"] = float(headers.get("Retry-After", 0))
                 # Who waits for "100 Continue" may not send its body any more, and something else in its place.
                 if self.health.leaving or (message["status"] >= 400 and "expect" in given):
                     headers["Connection"] = "close"

@@ -35,6 +35,11 @@ class Admission:
         """That wait, as a share of the longest that is accepted."""
         return self.wait_s / self._max_wait_s
 
+    @property
+    def is_refusing(self) -> bool:
+        """Whether a picture that comes now would wait too long."""
+        return self.wait_s > self._max_wait_s
+
     def refusal(self) -> RequestError | None:
         """429 if a picture that comes now would wait too long."""
         wait = self.wait_s
