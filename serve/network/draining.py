@@ -52,20 +52,24 @@ class DrainingServer(uvicorn.Server):
         self._end = float("inf")
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        loop, protocol = asyncio.get_running_loop(), self.config.http_protocol_class
-        if isinstance(loop, GuardedLoop) and issubclass(protocol, GuardedProtocol):
-            loop.turnstile = protocol.turnstile
-        await super().startup(sockets)
+        """Listen, on every port, and say so."""
+        await self.listen(sockets)
         if self.started and sockets:
             host, port = sockets[0].getsockname()[:2]
-            loop.add_signal_handler(signal.SIGHUP, self._start_reload)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
             for other in self._others:
                 await other.start()
                 print(other.banner, flush=True)
             place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             base = f"{'https' if self.config.is_ssl else 'http'}://{place}"
             print(f"Ready: {base}/predict (try it at {base}/)", flush=True)
+
+    async def listen(self, sockets: list[socket.socket] | None) -> None:
+        """Accept what comes over HTTP, as fast as it can be refused."""
+        loop, protocol = asyncio.get_running_loop(), self.config.http_protocol_class
+        if isinstance(loop, GuardedLoop) and issubclass(protocol, GuardedProtocol):
+            loop.turnstile = protocol.turnstile
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """All ports stop listening; what was accepted on any has the same while."""

@@ -1,0 +1,165 @@
+"""Clients that do not wait as they are told, against a real server that has too much to do."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+
+from serve.health import Health
+from serve.network.draining import DrainingServer
+from serve.network.turnstile import BURST, REFUSALS_PER_S, Turnstile
+from serve.server import configure
+from tests.serve.stubborn import StubbornSession, stubborn_app
+from tests.torchserve import wait_until
+
+ASK = b"POST /predict%b HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\n%bContent-Length: %d\r\n\r\n%b"
+
+
+class Overloaded:
+    """A server whose next picture would wait too long, until its session may answer."""
+
+    def __init__(self, bundle: Path, picture: bytes) -> None:
+        self.session, self.picture = StubbornSession((bundle / "model.onnx").read_bytes()), picture
+        app, dataplane = stubborn_app(bundle, self.session, health := Health(), batch_s=60.0, max_wait_ms=70_000)
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.address: tuple[str, int] = listener.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        settings = configure(app, dataplane.config, dataplane.recorder)
+        self.server = TellingServer(settings, health, 0.0, no_reload)
+        self.thread = Thread(target=self.server.run, args=([listener],), daemon=True)
+
+    def start(self) -> None:
+        self.session.gate.clear()
+        self.thread.start()
+        assert self.server.listening.wait(20)
+        self.accepted = [self.connect() for _ in range(2)]
+        for connection in self.accepted:
+            connection.sendall(self.ask())
+        wait_until(lambda: re.search(r"waiting_images\{.*\} 1.0", self.metrics) is not None, seconds=20)
+
+    def stop(self) -> None:
+        self.session.gate.set()
+        answers = [answer_in(connection) for connection in self.accepted]
+        for connection in self.accepted:
+            connection.close()
+        self.server.should_exit = True
+        self.thread.join(20)
+        assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 2
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self.address, timeout=20)
+
+    def ask(self, fields: bytes = b"", query: bytes = b"") -> bytes:
+        return ASK % (query, fields, len(self.picture), self.picture)
+
+    @property
+    def metrics(self) -> str:
+        return httpx.get(f"{self.url}/metrics", timeout=20).text
+
+
+class TellingServer(DrainingServer):
+    """One that need not run in the main thread, as only that may hear of signals."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]
+        self.listening = Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.listen(sockets)
+        self.listening.set()
+
+
+async def no_reload() -> None:
+    raise AssertionError
+
+
+@pytest.fixture
+def overloaded(bundle: Path, red_jpeg: bytes) -> Iterator[Overloaded]:
+    server = Overloaded(bundle, red_jpeg)
+    server.start()
+    yield server
+    server.stop()
+
+
+def answer_in(connection: socket.socket) -> bytes:
+    """The next answer on a connection."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(65536)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = int(re.findall(rb"(?i)content-length: (\d+)", head)[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def test_a_refusal_below_the_application_says_and_counts_what_the_applications_does(overloaded: Overloaded) -> None:
+    with overloaded.connect() as below, overloaded.connect() as above:
+        below.sendall(overloaded.ask(b"X-Request-Id: one\r\n"))
+        above.sendall(overloaded.ask(b"X-Request-Id: one\r\nExpect: 100-continue\r\n"))
+        answers = [answer_in(connection) for connection in (below, above)]
+    fields = [
+        {line.partition(b":")[0].lower() for line in answer.split(b"\r\n\r\n")[0].splitlines()} for answer in answers
+    ]
+    assert fields[1] - fields[0] == {b"connection"}  # who waits for "100 Continue" may not send its body any more
+    assert fields[0] <= fields[1]
+    assert all(b"x-request-id: one" in answer and b'"code":"overloaded"' in answer for answer in answers)
+    assert 'requests_total{route="/predict",status="429"} 2.0' in overloaded.metrics
+    assert re.search(r'errors_total\{code="overloaded",model="tiny",version=".+"\} 2.0', overloaded.metrics)
+
+
+def test_a_client_that_does_not_wait_is_not_heard_before_it_should_have_come(
+    overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.network.connection.PUT_OFF_S", 0.5)
+    with overloaded.connect() as below, overloaded.connect() as above:
+        # What has to be decoded is left to the application.
+        for connection, query in ((below, b""), (above, b"?model=%74iny")):
+            asked = time.monotonic()
+            connection.sendall(overloaded.ask(query=query))
+            assert int(re.findall(rb"(?i)retry-after: (\d+)", answer_in(connection))[0]) > 1
+            connection.sendall(overloaded.ask(query=query))
+            assert answer_in(connection).startswith(b"HTTP/1.1 429")
+            assert time.monotonic() - asked >= 0.5
+
+
+def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
+    overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with overloaded.connect() as connection:
+        monkeypatch.setattr("serve.network.connection.PUT_OFF_S", 0.1)
+        connection.sendall(ASK % (b"", b"", 8_000_000, b"x" * 8_000_000))
+        assert answer_in(connection).startswith(b"HTTP/1.1 429")
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer_in(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_new_connections_are_accepted_only_as_fast_as_they_may_be_refused(overloaded: Overloaded) -> None:
+    crowd, began = int(BURST) + 100, time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(crowd):
+            connection = stack.enter_context(overloaded.connect())
+            connection.sendall(overloaded.ask(b"Connection: close\r\n"))
+        assert answer_in(connection).startswith(b"HTTP/1.1 429")
+        assert time.monotonic() - began >= 50 / REFUSALS_PER_S  # some come in together, before the first was refused
+        assert httpx.get(f"{overloaded.url}/ping", timeout=20).status_code == 200
+    assert f'requests_total{{route="/predict",status="429"}} {crowd}.0' in overloaded.metrics
+
+
+def test_the_room_for_refusals_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("serve.network.turnstile.time.monotonic", lambda: now)
+    turnstile = Turnstile()
+    for _ in range(int(BURST) + 5):
+        turnstile.refused()
+    assert turnstile.room == -5
+    now += 10 / REFUSALS_PER_S
+    assert turnstile.room == pytest.approx(5)
+    now += 1e6
+    assert turnstile.room == BURST
