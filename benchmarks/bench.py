@@ -23,6 +23,7 @@ from benchmarks.scenarios import (
     SIZED,
     Load,
     beside_slow,
+    crowds,
     goodput,
     overloads,
     rates,
@@ -116,7 +117,7 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
             problem = f"{target.name} gave no correct answer within {settings.seconds:g} s"
             raise TargetError(f"{problem}; allow more time with ARGS='--seconds …', or check that it serves this model")
         opened = chain(rates(load, capacity[MIXED]), goodput(load, capacity[MIXED]), overloads(load, capacity[SIZED]))
-        for row in chain(opened, beside_slow(load, capacity[MIXED]), soak(load)):
+        for row in chain(opened, crowds(load), beside_slow(load, capacity[MIXED]), soak(load)):
             record.add(row, settings.folder)
 
 

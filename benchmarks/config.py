@@ -12,6 +12,7 @@ from contract import UsageError
 ServerName = Literal[
     "lean", "torchscript", "onnx", "image_classifier", "flask", "fastapi", "litserve", "bentoml", "ray"
 ]
+USUAL: tuple[ServerName, ...] = ("lean", "torchscript", "onnx")
 SizeName = Literal["256 px", "640x480", "1080p", "12 MP"]
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,8 +23,9 @@ class BenchConfig:
 
     bundle: Path
     """Folder of the bundle to serve. Every answer is compared with the answer of its model."""
-    servers: tuple[ServerName, ...] = ("lean", "torchscript", "onnx")
-    """Servers to start: lean (make serve), TorchServe with TorchScript or ONNX, and the baselines."""
+    servers: tuple[ServerName, ...] = ()
+    """Servers to start: lean (make serve), TorchServe with torchscript or onnx, and the baselines. Default: lean,
+    torchscript and onnx; with --quick only the first two."""
     target: str = ""
     """Address of a server that is already running, http://host:port. If given, no server is started."""
     protocol: ProtocolName = "predict"
@@ -35,13 +37,15 @@ class BenchConfig:
     sizes: tuple[SizeName, ...] = ("256 px", "640x480", "1080p", "12 MP")
     """Sizes of the images in the mixed input."""
     quick: bool = False
-    """Run a shorter test, in under three minutes."""
+    """Run a shorter test, in under three minutes for two servers."""
     clients: tuple[int, ...] = (1, 8, 32)
     """Closed loop: numbers of concurrent clients to test."""
     shares: tuple[float, ...] = (0.5, 0.8)
     """Open loop: request rates to test, as shares of the server's capacity (the best rate of the closed loop)."""
     overloads: tuple[float, ...] = (2, 10)
     """Overload tests: request rates as multiples of the server's capacity."""
+    crowds: tuple[int, ...] = (256,)
+    """Crowd tests: numbers of clients that ask again at once when they are refused, whatever Retry-After says."""
     slo_ms: float = 500
     """Latency limit (SLO) in ms. The goodput test searches the highest rate at which 99 % of requests keep it."""
     seconds: float = 10
@@ -64,6 +68,7 @@ class BenchConfig:
             f"overloads is {self.overloads}; expected numbers greater than 1": all(
                 value > 1 for value in self.overloads
             ),
+            f"crowds is {self.crowds}; expected numbers of at least 1": all(value >= 1 for value in self.crowds),
             f"slo_ms is {self.slo_ms}; expected more than 0": self.slo_ms > 0,
             f"seconds is {self.seconds}; expected at least 1": self.seconds >= 1,
             f"repeats is {self.repeats}; expected at least 1": self.repeats >= 1,
@@ -75,10 +80,11 @@ class BenchConfig:
     @property
     def effective(self) -> "BenchConfig":
         """With the folder settled, and with `quick` the short form of everything."""
-        settled = replace(self, out=self.folder)
+        usual = USUAL[:2] if self.quick else USUAL
+        settled = replace(self, out=self.folder, servers=self.servers or usual)
         if not self.quick:
             return settled
-        short = replace(settled, servers=self.servers[:2], clients=(1, 8), shares=(0.5,), overloads=(2,))
+        short = replace(settled, clients=(1, 8), shares=(0.5,), overloads=(2,), crowds=self.crowds[:1])
         return replace(short, seconds=4, repeats=1, soak_s=0, search_steps=0)
 
     @property

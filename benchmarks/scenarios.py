@@ -43,15 +43,23 @@ class Load:
     ceilings: dict[str, float]
     seed: int = field(default=0, init=False)
 
-    def closed(self, input: str, seconds: float, clients: int) -> Measured:
-        """So many clients, each asking again when it has its answer."""
-        return self._measure(input, seconds, clients, ())
+    def closed(self, input: str, seconds: float, clients: int, *, obedient: bool = True) -> Measured:
+        """So many clients, each asking again when it has its answer, and when it was told to if it is `obedient`."""
+        return self._measure(input, seconds, clients, (), obedient=obedient)
 
     def open(self, input: str, *phases: tuple[float, float]) -> Measured:
         """Poisson arrivals at a rate per second for so many seconds, phase after phase."""
         return self._measure(input, sum(seconds for _, seconds in phases), 0, phases)
 
-    def _measure(self, input: str, seconds: float, clients: int, phases: Sequence[tuple[float, float]]) -> Measured:
+    def _measure(
+        self,
+        input: str,
+        seconds: float,
+        clients: int,
+        phases: Sequence[tuple[float, float]],
+        *,
+        obedient: bool = True,
+    ) -> Measured:
         """Let the generator measure, in a process of its own, with an eye on the server's processes."""
         self.seed += 1
         job = Job(
@@ -64,6 +72,7 @@ class Load:
             phases=phases,
             seed=self.seed,
             patience_s=PATIENCE_S,
+            obedient=obedient,
             tolerance=self.target.tolerance,
         )
         watch = Watch(self.target.pid) if self.target.pid else None
@@ -168,6 +177,19 @@ def overloads(load: Load, capacity: float) -> Iterator[Row]:
         took = recovery(samples.between(0, begin), samples.between(end, end + after[1]))
         case = load.case("open", "overload", f"{factor:g} x capacity", SIZED)
         yield load.row(case, [(stormy, watch)], f"recovered after {took}{share}")
+
+
+def crowds(load: Load) -> Iterator[Row]:
+    """Closed loops of clients that never wait, however they are refused, beside one of few, in turns."""
+    for clients in load.config.crowds:
+        few, crowd = list[Measured](), list[Measured]()
+        for _ in range(load.config.repeats):
+            few.append(load.closed(SIZED, load.config.seconds, PEAK_CLIENTS))
+            crowd.append(load.closed(SIZED, load.config.seconds, clients, obedient=False))
+        usual = sum(samples.throughput for samples, _ in few)
+        share = sum(samples.throughput for samples, _ in crowd) / usual if usual else 0.0
+        note = f"throughput {share:.0%} of that of {PEAK_CLIENTS} clients"
+        yield load.row(load.case("closed", "crowd", f"{clients:,} clients that never wait", SIZED), crowd, note)
 
 
 def recovery(before: Samples, after: Samples) -> str:

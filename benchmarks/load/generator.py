@@ -39,6 +39,8 @@ class Job:
     phases: Sequence[tuple[float, float]] = ()
     seed: int = 0
     patience_s: float = 30
+    obedient: bool = True
+    """Whether the clients of a closed loop wait when they are told to come again later."""
     tolerance: float = 1e-3
 
 
@@ -70,10 +72,11 @@ class Generator:
             await asyncio.gather(*(self.client() for _ in range(self.job.clients)))
 
     async def client(self) -> None:
-        """One client of the closed loop; told to come again later, it does."""
+        """One client of the closed loop; told to come again later, it does, or asks again at once."""
         while (due := self.now) < self.job.seconds:
             later_s = await self.ask(due)
-            await asyncio.sleep(max(0.0, min(later_s, self.job.seconds - self.now)))
+            if self.job.obedient:
+                await asyncio.sleep(max(0.0, min(later_s, self.job.seconds - self.now)))
 
     async def open_loop(self) -> None:
         """Poisson arrivals: the gaps are exponential, and no answer is waited for before the next request."""

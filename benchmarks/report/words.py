@@ -31,7 +31,7 @@ def of_server(server: str, rows: Sequence[Row]) -> list[str]:
     own = [row for row in rows if row.case.server == server]
     best, first = best_of(rows, server), best_of(rows, rows[0].case.server)
     sentences = [of_sweep(best, first)] if best and first else []
-    sentences += [of_row(row) for row in own if row.case.scenario in ("goodput", "overload", "soak")]
+    sentences += [of_row(row) for row in own if row.case.scenario in ("goodput", "overload", "crowd", "soak")]
     wrong = sum(row.wrong for row in own)
     checked = sum(row.ok + row.wrong for row in own)
     return [*sentences, f"{server} gave {wrong} wrong answers of {checked} checked answers."]
@@ -51,12 +51,12 @@ def of_sweep(best: Row, first: Row) -> str:
 def of_row(row: Row) -> str:
     """What a row of another scenario means."""
     server, load = row.case.server, row.case.load
-    if row.case.scenario != "overload":
+    if row.case.scenario not in ("overload", "crowd"):
         return f"{server}, {row.case.scenario}, {load}: {row.note}."
     shed = row.shed / max(1, row.ok + row.shed + row.timeout + row.wrong + row.error)
     at_most = f" (99 % of the refusals within {row.refused_p99:.0f} ms)" if row.refused_p99 is not None else ""
     return (
-        f"{server} at {load}: {row.images_s:.1f} correct answers/s, {shed:.0%} of the requests shed{at_most}, "
+        f"{server}, {load}: {row.images_s:.1f} correct answers/s, {shed:.0%} of the requests shed{at_most}, "
         f"{row.timeout + row.error} timeouts and errors; {row.note}."
     )
 

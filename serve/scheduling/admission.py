@@ -12,11 +12,34 @@ LONGEST_RETRY_S = 5.0
 """Longer than this nobody is put off for the sake of others who were refused and may not come again."""
 
 
+class Bound:
+    """How long a picture may wait: `most_s` in a burst, and half of it once the queue has stood at that for so long.
+
+    A queue that stands takes no burst up; it only makes everybody wait, and takes longer to be gone. After Nichols and
+    Jacobson, Controlling Queue Delay, ACM Queue 10(5), 2012.
+    """
+
+    def __init__(self, most_s: float) -> None:
+        self._most_s = most_s
+        self._long_since, self._stands = math.inf, False
+
+    def at(self, wait_s: float) -> float:
+        """The bound in seconds, now that a picture would wait so long."""
+        now = time.perf_counter()
+        if wait_s < self._most_s / (4 if self._stands else 2):
+            self._long_since = math.inf
+        else:
+            self._long_since = min(self._long_since, now)
+        self._stands = now - self._long_since > self._most_s
+        return self._most_s / 2 if self._stands else self._most_s
+
+
 class Admission:
     """The bound on the queue, in seconds of predicted wait."""
 
     def __init__(self, decoder: Decoder, batcher: Batcher, max_wait_s: float) -> None:
         self._decoder, self._batcher, self._max_wait_s = decoder, batcher, max_wait_s
+        self._bound = Bound(max_wait_s)
         self._promised = 0.0
         """The moment before which the room that there will be is promised to who was refused."""
 
@@ -38,14 +61,16 @@ class Admission:
     @property
     def is_refusing(self) -> bool:
         """Whether a picture that comes now would wait too long."""
-        return self.wait_s > self._max_wait_s
+        wait = self.wait_s
+        return wait > self._bound.at(wait)
 
     def refusal(self) -> RequestError | None:
         """429 if a picture that comes now would wait too long."""
         wait = self.wait_s
-        if wait <= self._max_wait_s:
+        bound = self._bound.at(wait)
+        if wait <= bound:
             return None
-        retry = self._retry_s(wait - self._max_wait_s)
+        retry = self._retry_s(wait - bound)
         message = f"the server is overloaded: a new image would wait {wait:.1f} s; try again in {retry} s"
         return RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
 

@@ -1,6 +1,7 @@
 """The load generator against servers that stall, refuse, lie and hang up on purpose."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,18 @@ def test_every_answer_is_judged(corpus: Path, tmp_path: Path, reply: web.Respons
         samples = run_job(job(base, corpus, seconds=0.2, clients=1), tmp_path)
     assert set(samples.rows["outcome"][1:].tolist()) == {expected}
     assert len(samples.latencies_ms) == (len(samples.rows) if expected == Outcome.OK else 1)
+
+
+@pytest.mark.parametrize("obedient", [True, False])
+def test_clients_that_are_refused_wait_only_if_they_obey(corpus: Path, tmp_path: Path, *, obedient: bool) -> None:
+    refusals = itertools.count(-1)  # one right answer, so that the server counts as alive
+
+    async def refuses(_: web.Request) -> web.Response:
+        return web.Response(status=429, headers={"Retry-After": "5"}) if next(refusals) >= 0 else answer()
+
+    with serving(refuses) as base:
+        samples = run_job(job(base, corpus, seconds=0.5, clients=1, obedient=obedient), tmp_path)
+    assert (samples.count(Outcome.SHED) > 1) is not obedient
 
 
 def test_a_server_that_hangs_is_a_timeout(corpus: Path, tmp_path: Path) -> None:

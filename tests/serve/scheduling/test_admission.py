@@ -8,7 +8,7 @@ import pytest
 
 from contract import ImageSpec
 from contract.request_error import RequestError
-from serve.scheduling.admission import Admission
+from serve.scheduling.admission import Admission, Bound
 from serve.scheduling.decoder import DecodePool, Decoder
 from tests.serve.scheduling.sessions import GatedSession, busy, image, running
 
@@ -48,6 +48,21 @@ def test_those_who_are_refused_are_told_to_come_again_one_after_another() -> Non
             return [(refusal(admission).headers or {})["Retry-After"] for _ in range(7)]
 
     assert asyncio.run(scenario()) == ["1", "2", "3", "4", "5", "5", "5"]
+
+
+def test_a_queue_that_stands_is_kept_at_half_the_bound_until_it_is_nearly_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("serve.scheduling.admission.time.perf_counter", lambda: now)
+    bound = Bound(2.0)
+
+    def after(seconds: float, wait_s: float) -> float:
+        nonlocal now
+        now += seconds
+        return bound.at(wait_s)
+
+    assert [after(0.1, 1.9), after(1.8, 1.0), after(0.1, 0.9)] == [2.0, 2.0, 2.0]  # a burst, which passes
+    assert [after(1.0, 1.1), after(1.9, 2.0), after(0.2, 2.0)] == [2.0, 2.0, 1.0]
+    assert [after(60.0, 0.9), after(0.1, 0.5), after(0.1, 0.4), after(0.1, 1.9)] == [1.0, 1.0, 2.0, 2.0]
 
 
 def refusal(admission: Admission) -> RequestError:
