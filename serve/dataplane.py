@@ -35,6 +35,11 @@ class DataPlane:
         served_models = self.registry.served_models
         return len(served_models) == 1 and served_models[0].admission.is_refusing
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there is too much to do for one of the models."""
+        return any(served.admission.is_refusing for served in self.registry.served_models)
+
     def refusal(self, timing: Timing) -> RequestError | None:
         """429 while there is too much to do, where a request need not be looked at to know for which model."""
         served_models = self.registry.served_models

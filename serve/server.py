@@ -52,7 +52,7 @@ def serve(config: ServeConfig) -> None:
         health = Health()
         registry = start_models(config, health)
         dataplane = DataPlane(registry, config, listeners)
-        settings = configure(create_app(dataplane, keys), config, dataplane.recorder)
+        settings = configure(create_app(dataplane, keys), dataplane)
         grpc = create_grpc(dataplane, keys, reserved) if reserved else None
         # uvicorn ends gracefully and then raises the signal again; for SIGTERM a graceful end is all that was asked.
         signal.signal(signal.SIGTERM, lambda *_: None)
@@ -76,12 +76,15 @@ def prepare(config: ServeConfig) -> tuple[Keys, Sequence[RequestListener]]:
     return keys, [listener for listener in (log, tracing) if listener]
 
 
-def configure(app: FastAPI, config: ServeConfig, recorder: Recorder) -> uvicorn.Config:
+def configure(app: FastAPI, dataplane: DataPlane) -> uvicorn.Config:
     """How uvicorn is to run the application. Raises `StartError` when the certificate is unusable."""
+    config = dataplane.config
     try:
         settings = uvicorn.Config(
             app,
-            http=guarded_protocol(partial(record_refusal, recorder), app.state.early_refusals),
+            http=guarded_protocol(
+                partial(record_refusal, dataplane.recorder), app.state.early_refusals, lambda: dataplane.is_crowded
+            ),
             loop="serve.network.event_loop:GuardedLoop",
             ws="none",
             log_level="error",

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from serve.errors import body_for
 from serve.network.heads import whole_lines, without_upgrade
 from serve.network.lingering import LingeringTransport
+from serve.network.put_off import LONGEST_S, PutOff
 from serve.network.refused import OnHead, OnRefused, Refusal, RefusedRequest
 from serve.network.turnstile import Turnstile
 
@@ -29,17 +30,17 @@ CHECK_S = 2.0
 WRITE_S = 10.0
 """In every so many seconds what waits to be read must be read at `BYTES_S`, or to its end."""
 BYTES_S = 50_000
-PUT_OFF_S = 5.0
-"""For so long at most a client that was told when to come again is not read."""
 PIPELINED = 16
 
 
-def guarded_protocol(on_refused: OnRefused, on_head: OnHead) -> "type[GuardedProtocol]":
+def guarded_protocol(on_refused: OnRefused, on_head: OnHead, is_crowded: Callable[[], bool]) -> "type[GuardedProtocol]":
     """The protocol for uvicorn; `on_refused` hears of requests that no application sees, and gives each an id.
 
-    `on_head` may refuse a request before the application sees it, which it records itself.
+    `on_head` may refuse a request before the application sees it, which it records itself; `is_crowded` says whether
+    whoever comes now would be refused.
     """
-    own = {"on_refused": staticmethod(on_refused), "on_head": staticmethod(on_head), "turnstile": Turnstile()}
+    own = {"on_refused": staticmethod(on_refused), "on_head": staticmethod(on_head)}
+    own |= {"turnstile": Turnstile(), "put_off": PutOff(is_crowded)}
     return type("ServerProtocol", (GuardedProtocol,), own)
 
 
@@ -77,6 +78,7 @@ class GuardedProtocol(HttpToolsProtocol):
     on_refused: OnRefused = staticmethod(lambda _: uuid.uuid4().hex)
     on_head: OnHead = staticmethod(lambda _scope, _began: None)
     turnstile = Turnstile()
+    put_off = PutOff(lambda: False)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
@@ -89,6 +91,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._set_guard(None)
         self._set_write_guard(None)
         self._lingering.forget()
+        self.put_off.forget(self)
         if self._active:  # uvicorn tells only its `cycle`
             self._active.disconnected = True
             self._active.message_event.set()
@@ -237,17 +240,16 @@ class GuardedProtocol(HttpToolsProtocol):
         self._end_idle()
 
     def _put_off(self) -> None:
-        """Read nothing before the client should come again, so that TCP holds back one that does not wait.
-
-        To refuse it a hundred times a second would take the processor from others.
-        """
+        """Read nothing before the client should come again, unless there is room for it sooner."""
         busy = self._in_head or self._in_body or self.pipeline or not self._is_idle
         if self._put_off_s and not busy and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self.flow.pause_reading()
-            self._set_guard(min(self._put_off_s, PUT_OFF_S), self._come_again)
+            self._set_guard(min(self._put_off_s, LONGEST_S), self._come_again)
+            self.put_off.hold(self, self._come_again)
 
     def _come_again(self) -> None:
+        self.put_off.forget(self)
         self.flow.resume_reading()
         self._set_guard(self.timeout_keep_alive, self._end_idle)
 

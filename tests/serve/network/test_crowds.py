@@ -1,10 +1,12 @@
 """Clients that do not wait as they are told, against a real server that has too much to do."""
 
+import asyncio
 import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,6 +15,7 @@ import pytest
 
 from serve.health import Health
 from serve.network.draining import DrainingServer
+from serve.network.put_off import PutOff
 from serve.network.turnstile import BURST, REFUSALS_PER_S, Turnstile
 from serve.server import configure
 from tests.serve.stubborn import StubbornSession, stubborn_app
@@ -30,7 +33,7 @@ class Overloaded:
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.address: tuple[str, int] = listener.getsockname()
         self.url = f"http://127.0.0.1:{self.address[1]}"
-        settings = configure(app, dataplane.config, dataplane.recorder)
+        settings = configure(app, dataplane)
         self.server = TellingServer(settings, health, 0.0, no_reload)
         self.thread = Thread(target=self.server.run, args=([listener],), daemon=True)
 
@@ -117,7 +120,7 @@ def test_a_refusal_below_the_application_says_and_counts_what_the_applications_d
 def test_a_client_that_does_not_wait_is_not_heard_before_it_should_have_come(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve.network.connection.PUT_OFF_S", 0.5)
+    monkeypatch.setattr("serve.network.connection.LONGEST_S", 0.5)
     with overloaded.connect() as below, overloaded.connect() as above:
         # What has to be decoded is left to the application.
         for connection, query in ((below, b""), (above, b"?model=%74iny")):
@@ -133,11 +136,50 @@ def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with overloaded.connect() as connection:
-        monkeypatch.setattr("serve.network.connection.PUT_OFF_S", 0.1)
+        monkeypatch.setattr("serve.network.connection.LONGEST_S", 0.1)
         connection.sendall(ASK % (b"", b"", 8_000_000, b"x" * 8_000_000))
         assert answer_in(connection).startswith(b"HTTP/1.1 429")
         connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answer_in(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_who_asks_on_a_connection_after_another_was_refused_is_answered_once_there_is_room(
+    overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.network.connection.LONGEST_S", 300)
+    with overloaded.connect() as connection:
+        connection.sendall(overloaded.ask())
+        assert answer_in(connection).startswith(b"HTTP/1.1 429")
+        connection.sendall(overloaded.ask())
+        overloaded.session.gate.set()
+        assert answer_in(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_many_who_are_held_back_come_in_one_after_another_and_soon_all() -> None:
+    crowded, asked, came, sizes = True, 0, list[int](), [0]
+
+    def is_crowded() -> bool:
+        nonlocal asked
+        asked += 1
+        return crowded
+
+    async def scenario() -> None:
+        nonlocal crowded
+        put_off = PutOff(is_crowded)
+        for number in range(20):
+            put_off.hold(number, partial(came.append, number))
+        put_off.forget(3)
+        while asked < 2:
+            await asyncio.sleep(0)
+        assert came == []
+        crowded = False
+        while len(came) < 19:
+            sizes.extend([len(came)] if len(came) > sizes[-1] else [])
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    assert came == [number for number in range(20) if number != 3]
+    assert sizes == [0, 1, 3, 7, 15]
 
 
 def test_new_connections_are_accepted_only_as_fast_as_they_may_be_refused(overloaded: Overloaded) -> None:
