@@ -1,8 +1,4 @@
-"""Connections are accepted while there is room to refuse them; the others wait in the system, where they cost nothing.
-
-To refuse a client costs little, but thousands a second of those that connect again at once take the processor from who
-is answered.
-"""
+"""Connections are accepted while they may be refused; the others wait in the system, where they cost nothing."""
 
 import asyncio
 import contextlib
@@ -10,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from serve.network.turnstile import Turnstile
+from serve.network.refusal_rate import RefusalRate
 
 AT_ONCE = 16
 """Between them the event loop does something else."""
@@ -25,12 +21,12 @@ class PacedServer(asyncio.AbstractServer):
         loop: asyncio.AbstractEventLoop,
         create_protocol: Callable[[], asyncio.Protocol],
         listener: socket.socket,
-        turnstile: Turnstile,
+        first_refusals: RefusalRate,
         options: dict[str, Any],
     ) -> None:
         """`options` are those of `asyncio.loop.connect_accepted_socket`."""
         self._loop, self._create_protocol, self._options = loop, create_protocol, options
-        self._listener, self._turnstile = listener, turnstile
+        self._listener, self._refusals = listener, first_refusals
         self._connecting = set[asyncio.Task[None]]()
         self._pause: asyncio.TimerHandle | None = None
         self._closed = False
@@ -69,7 +65,7 @@ class PacedServer(asyncio.AbstractServer):
 
     def _accept(self) -> None:
         try:
-            for _ in range(min(AT_ONCE, int(self._turnstile.room))):
+            for _ in range(min(AT_ONCE, int(self._refusals.room))):
                 connection, _ = self._listener.accept()
                 task = self._loop.create_task(self._connect(connection))
                 self._connecting.add(task)
@@ -78,7 +74,7 @@ class PacedServer(asyncio.AbstractServer):
             return
         except OSError:  # too many open files: some will be closed
             self._rest()
-        if self._turnstile.room < 1:
+        if self._refusals.room < 1:
             self._rest()
 
     def _rest(self) -> None:

@@ -17,8 +17,8 @@ from serve.errors import body_for
 from serve.network.heads import whole_lines, without_upgrade
 from serve.network.lingering import LingeringTransport
 from serve.network.put_off import LONGEST_S, PutOff
+from serve.network.refusal_rate import FIRST_PER_S, PER_S, RefusalRate
 from serve.network.refused import OnHead, OnRefused, Refusal, RefusedRequest
-from serve.network.turnstile import Turnstile
 
 HEAD_S = 5.0
 HEAD_BYTES = 16_384
@@ -40,7 +40,8 @@ def guarded_protocol(on_refused: OnRefused, on_head: OnHead, is_crowded: Callabl
     whoever comes now would be refused.
     """
     own = {"on_refused": staticmethod(on_refused), "on_head": staticmethod(on_head)}
-    own |= {"turnstile": Turnstile(), "put_off": PutOff(is_crowded)}
+    own |= {"refusals": RefusalRate(PER_S), "first_refusals": RefusalRate(FIRST_PER_S)}
+    own |= {"put_off": PutOff(is_crowded)}
     return type("ServerProtocol", (GuardedProtocol,), own)
 
 
@@ -74,10 +75,12 @@ class GuardedProtocol(HttpToolsProtocol):
     _refused_early = False
     """Whether the request whose body comes was, before the application saw it."""
     _put_off_s = 0.0
-    """In how many seconds the client was told to come again; 0 where it was answered."""
+    """In how many seconds the client was told to come again, if it is kept to that."""
     on_refused: OnRefused = staticmethod(lambda _: uuid.uuid4().hex)
     on_head: OnHead = staticmethod(lambda _scope, _began: None)
-    turnstile = Turnstile()
+    refusals = RefusalRate(PER_S)
+    first_refusals = RefusalRate(FIRST_PER_S)
+    """Those of each connection's first request."""
     put_off = PutOff(lambda: False)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -178,9 +181,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def _note_answer(self, put_off_s: float) -> None:
         """The client has its answer, or was told to come again in so many seconds; how long it reads is bounded."""
         self._set_write_guard(WRITE_S)
-        self._put_off_s, self._answered = put_off_s, self._answered + 1
-        if put_off_s and self._answered == 1:
-            self.turnstile.refused()
+        self._answered += 1
+        if put_off_s:
+            (self.refusals if self._answered > 1 else self.first_refusals).refused()
+        self._put_off_s = put_off_s if self.refusals.room < 0 else 0.0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle

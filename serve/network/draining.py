@@ -68,7 +68,7 @@ class DrainingServer(uvicorn.Server):
         """Accept what comes over HTTP, as fast as it can be refused."""
         loop, protocol = asyncio.get_running_loop(), self.config.http_protocol_class
         if isinstance(loop, GuardedLoop) and issubclass(protocol, GuardedProtocol):
-            loop.turnstile = protocol.turnstile
+            loop.first_refusals = protocol.first_refusals
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

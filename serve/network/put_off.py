@@ -12,8 +12,7 @@ TICK_S = 0.05
 class PutOff:
     """Connections that are not read: each until its time has come, and one after another as soon as there is room.
 
-    To refuse a client a hundred times a second would take the processor from others. But many may share a connection,
-    and the next to ask on it need not wait because another was refused.
+    Many may share a connection, and the next to ask on it need not wait because another was refused.
     """
 
     def __init__(self, is_crowded: Callable[[], bool]) -> None:

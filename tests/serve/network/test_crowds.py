@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from serve.health import Health
+from serve.network.connection import GuardedProtocol
 from serve.network.draining import DrainingServer
 from serve.network.put_off import PutOff
-from serve.network.turnstile import BURST, REFUSALS_PER_S, Turnstile
+from serve.network.refusal_rate import BURST, FIRST_PER_S, PER_S, RefusalRate
 from serve.server import configure
 from tests.serve.stubborn import StubbornSession, stubborn_app
 from tests.torchserve import wait_until
@@ -83,6 +84,14 @@ async def no_reload() -> None:
 
 
 @pytest.fixture
+def no_refusals_left(overloaded: Overloaded) -> None:
+    """So many were refused that those who are now must wait."""
+    protocol = overloaded.server.config.http_protocol_class
+    assert issubclass(protocol, GuardedProtocol)
+    protocol.refusals._room = -1e6
+
+
+@pytest.fixture
 def overloaded(bundle: Path, red_jpeg: bytes) -> Iterator[Overloaded]:
     server = Overloaded(bundle, red_jpeg)
     server.start()
@@ -117,6 +126,7 @@ def test_a_refusal_below_the_application_says_and_counts_what_the_applications_d
     assert re.search(r'errors_total\{code="overloaded",model="tiny",version=".+"\} 2.0', overloaded.metrics)
 
 
+@pytest.mark.usefixtures("no_refusals_left")
 def test_a_client_that_does_not_wait_is_not_heard_before_it_should_have_come(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +142,7 @@ def test_a_client_that_does_not_wait_is_not_heard_before_it_should_have_come(
             assert time.monotonic() - asked >= 0.5
 
 
+@pytest.mark.usefixtures("no_refusals_left")
 def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +154,7 @@ def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
         assert answer_in(connection).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.usefixtures("no_refusals_left")
 def test_who_asks_on_a_connection_after_another_was_refused_is_answered_once_there_is_room(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +165,14 @@ def test_who_asks_on_a_connection_after_another_was_refused_is_answered_once_the
         connection.sendall(overloaded.ask())
         overloaded.session.gate.set()
         assert answer_in(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_few_who_do_not_wait_are_refused_at_once(overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve.network.connection.LONGEST_S", 300)
+    with overloaded.connect() as connection:
+        for _ in range(20):
+            connection.sendall(overloaded.ask())
+            assert answer_in(connection).startswith(b"HTTP/1.1 429")
 
 
 def test_many_who_are_held_back_come_in_one_after_another_and_soon_all() -> None:
@@ -189,19 +209,19 @@ def test_new_connections_are_accepted_only_as_fast_as_they_may_be_refused(overlo
             connection = stack.enter_context(overloaded.connect())
             connection.sendall(overloaded.ask(b"Connection: close\r\n"))
         assert answer_in(connection).startswith(b"HTTP/1.1 429")
-        assert time.monotonic() - began >= 50 / REFUSALS_PER_S  # some come in together, before the first was refused
+        assert time.monotonic() - began >= 50 / FIRST_PER_S  # some come in together, before the first was refused
         assert httpx.get(f"{overloaded.url}/ping", timeout=20).status_code == 200
     assert f'requests_total{{route="/predict",status="429"}} {crowd}.0' in overloaded.metrics
 
 
 def test_the_room_for_refusals_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("serve.network.turnstile.time.monotonic", lambda: now)
-    turnstile = Turnstile()
+    monkeypatch.setattr("serve.network.refusal_rate.time.monotonic", lambda: now)
+    rate = RefusalRate(PER_S)
     for _ in range(int(BURST) + 5):
-        turnstile.refused()
-    assert turnstile.room == -5
-    now += 10 / REFUSALS_PER_S
-    assert turnstile.room == pytest.approx(5)
+        rate.refused()
+    assert rate.room == -5
+    now += 10 / PER_S
+    assert rate.room == pytest.approx(5)
     now += 1e6
-    assert turnstile.room == BURST
+    assert rate.room == BURST
