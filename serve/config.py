@@ -42,8 +42,9 @@ class ServeConfig:
     """Graceful shutdown: after SIGTERM, the server reports "not ready" but answers requests for this long."""
     max_body_mb: float = 20
     """Largest request body, in megabytes (10^6 bytes)."""
-    max_bodies_mb: float = 256
-    """Megabytes that the bodies of all requests may take at once; a request beyond that is answered with 429."""
+    max_memory_mb: float = 400
+    """Megabytes that all requests may take at once. Bodies and answers get two fifths of it, beyond which a request is
+    answered with 429; pictures wait until there is room to unpack them, and larger ones than the rest are refused."""
     max_files: int = 64
     """Largest number of images in one request."""
     api_key_file: Path | None = None
@@ -77,8 +78,8 @@ class ServeConfig:
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected more than 0": self.max_body_mb > 0,
-            f"max_bodies_mb is {self.max_bodies_mb}; expected at least max_body_mb, which is {self.max_body_mb}": (
-                self.max_bodies_mb >= self.max_body_mb
+            f"max_memory_mb is {self.max_memory_mb}; expected at least {2.5 * self.max_body_mb:g}, 2.5 x max_body_mb": (
+                self.max_memory_mb >= 2.5 * self.max_body_mb
             ),
             "tls_certificate or tls_key is missing; expected both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
@@ -98,6 +99,6 @@ class ServeConfig:
         return int(self.max_body_mb * 1_000_000)
 
     @property
-    def max_bodies_bytes(self) -> int:
-        """The most bytes of bodies that are held at once."""
-        return int(self.max_bodies_mb * 1_000_000)
+    def max_memory_bytes(self) -> int:
+        """The most bytes that all requests take."""
+        return int(self.max_memory_mb * 1_000_000)

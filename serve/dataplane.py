@@ -8,7 +8,6 @@ from typing import TypeVar
 from contract import ImageError
 from contract.graph import Outputs
 from contract.request_error import RequestError
-from serve.budget import BodyBudget
 from serve.config import ServeConfig
 from serve.deadline import Deadline
 from serve.models.answers import raise_if_unreadable
@@ -27,7 +26,7 @@ class DataPlane:
     def __init__(self, registry: ModelRegistry, config: ServeConfig, listeners: Sequence[RequestListener] = ()) -> None:
         self.registry, self.config = registry, config
         self.recorder = Recorder(registry.loader.metrics, listeners)
-        self.bodies = BodyBudget(config.max_bodies_bytes)
+        self.memory = registry.loader.memory
 
     @property
     def is_refusing(self) -> bool:
@@ -90,3 +89,8 @@ class Admitted:
         """Do what would keep the event loop. Raises `RequestError`."""
         async with self.deadline.kept():
             return await self.served.decoder.pool.run(work)
+
+    async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
+        """Draw on the picture `data`. Raises `RequestError`."""
+        async with self.deadline.kept():
+            return await self.served.decoder.draw(data, draw)

@@ -65,11 +65,11 @@ SERVE_ROOMS = {
     **{name: set() for name in GROUND},
     "serve.observability": {"serve.VERSION"},
     "serve.deadline": ERRORS,
-    "serve.budget": ERRORS,
+    "serve.budget": set(),
     "serve.network": ERRORS | {"serve.health"},
     "serve.scheduling": ERRORS,
     "serve.v2": ERRORS | {"serve.observability", "serve.VERSION"},
-    "serve.models": GROUND | {"serve.scheduling"},
+    "serve.models": GROUND | {"serve.budget", "serve.scheduling"},
     "serve.dataplane": GROUND | {"serve.deadline", "serve.budget", "serve.models", "serve.v2"},
     "serve.control_plane": ERRORS | {"serve.models", "serve.v2"},
 }

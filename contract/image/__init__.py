@@ -16,9 +16,17 @@ The rules for each kind of image:
              taken; everything else that is damaged is refused
 """
 
-from contract.image.decoding import bits_used, decode_image, file_mode, preprocess, resize, upright_size
+from contract.image.decoding import (
+    bits_used,
+    decode_image,
+    decode_reduced,
+    file_mode,
+    preprocess,
+    resize,
+    upright_size,
+)
 from contract.image.errors import ImageError
-from contract.image.opening import MAX_PIXELS, MAX_SIDE
+from contract.image.opening import MAX_PIXELS, MAX_SIDE, Room, unlimited
 from contract.image.spec import Contrast, Fit, ImageSpec
 
 __all__ = [
@@ -28,10 +36,13 @@ __all__ = [
     "Fit",
     "ImageError",
     "ImageSpec",
+    "Room",
     "bits_used",
     "decode_image",
+    "decode_reduced",
     "file_mode",
     "preprocess",
     "resize",
+    "unlimited",
     "upright_size",
 ]

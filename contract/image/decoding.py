@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageStat
 
-from contract.image.opening import open_image
+from contract.image.opening import Room, open_image, unlimited
 from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb, upright
 from contract.image.spec import FULL_DEPTH, ImageSpec
 
@@ -12,13 +12,17 @@ from contract.image.spec import FULL_DEPTH, ImageSpec
 LARGE = 4_000_000
 
 
-def preprocess(data: bytes, spec: ImageSpec) -> NDArray[np.uint8]:
-    """The pixels of an image file that the model sees: uint8 [size, size, 3], RGB. Raises `ImageError`."""
+def preprocess(data: bytes, spec: ImageSpec, room: Room = unlimited) -> NDArray[np.uint8]:
+    """The pixels of an image file that the model sees: uint8 [size, size, 3], RGB. Raises `ImageError`.
+
+    What it unfolds to is held only while there is `room`.
+    """
     opened = open_image(data)
-    image = opened.load(spec.resize)
-    if image.width * image.height < LARGE:
-        return resize(to_rgb(image, spec.depth, opened.orientation), spec)
-    return _resize_in_strips(image, spec, opened.orientation)
+    with room(opened.memory(spec.resize)):
+        image = opened.load(spec.resize)
+        if image.width * image.height < LARGE:
+            return resize(to_rgb(image, spec.depth, opened.orientation), spec)
+        return _resize_in_strips(image, spec, opened.orientation)
 
 
 def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL_DEPTH) -> Image.Image:
@@ -30,6 +34,25 @@ def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL
     """
     opened = open_image(data)
     return to_rgb(opened.load(shorter_side), depth, opened.orientation)
+
+
+def decode_reduced(data: bytes, longest_side: int, depth: int = FULL_DEPTH, room: Room = unlimited) -> Image.Image:
+    """As `decode_image`; a large image at a whole part of its sides, so that it is not in memory twice.
+
+    Its longest side is not less than twice `longest_side` then. Raises `ImageError`.
+    """
+    opened = open_image(data)
+    shorter_side = max(1, longest_side * min(opened.size) // max(opened.size))
+    with room(opened.memory(shorter_side)):
+        image = opened.load(shorter_side)
+        factor = max(image.size) // (2 * longest_side)
+        if factor < 2 or image.width * image.height < LARGE:
+            return to_rgb(image, depth, opened.orientation)
+        width, height = upright(image.size, opened.orientation)
+        reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+        for top, strip in rgb_strips(image, depth, opened.orientation, whole=factor):
+            reduced.paste(strip.reduce(factor), (0, top // factor))
+        return reduced
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
@@ -74,10 +97,11 @@ def _resize_in_strips(image: Image.Image, spec: ImageSpec, orientation: int) -> 
     return _padded(seen, spec, (left, top))
 
 
-def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height of an image file when upright, read from its header. Raises `ImageError`."""
+def upright_size(data: bytes, room: Room = unlimited) -> tuple[int, int]:
+    """Width and height of an image file when upright. Raises `ImageError`."""
     opened = open_image(data)
-    return upright(opened.size, opened.orientation)
+    with room(opened.memory(None) if opened.kind == "PNG" else 0):
+        return upright(opened.size, opened.orientation)
 
 
 def file_mode(data: bytes) -> str:

@@ -1,8 +1,11 @@
 """Bytes in, an image of an accepted format and size out, of which only the header was read."""
 
 import io
+import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TypeVar
 
 import pi_heif
@@ -15,6 +18,10 @@ from contract.image.signature import EXPECTED, SUPPORTED, png_metadata_is_excess
 from contract.image.spec import FULL_DEPTH
 
 T = TypeVar("T")
+Room = Callable[[int], AbstractContextManager[object]]
+"""Bytes of memory in; they may be used while the context lasts."""
+# Measured at 20 million pixels, and rounded up: Pillow keeps colour in 4 bytes, and decoders have copies of their own.
+BYTES_PER_PIXEL = {"PNG": 5.5, "BMP": 5.5, "AVIF": 10, "HEIC": 11, "WEBP": 17}
 
 MAX_PIXELS = 40_000_000
 MAX_SIDE = 16_384
@@ -22,13 +29,28 @@ MAX_SIDE = 16_384
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """An image file whose header was read: `size` as it is stored, and the EXIF `orientation` still to apply."""
+    """An image file whose header was read; `size` is as it is stored."""
 
     kind: str
     size: tuple[int, int]
     mode: str
-    orientation: int
+    read_orientation: Callable[[], int]
     load: Callable[[int | None], Image.Image]
+    coefficients: int = 0
+    """Bytes per pixel that a progressive JPEG is kept in until all of it is decoded."""
+
+    @cached_property
+    def orientation(self) -> int:
+        """The EXIF orientation still to apply. Of a PNG, which may tell it at its end, all pixels are read for it."""
+        return self.read_orientation()
+
+    def memory(self, shorter_side: int | None) -> int:
+        """About how many bytes it takes to load and prepare it, at most; `shorter_side` as for `load`."""
+        pixels = self.size[0] * self.size[1]
+        if self.kind == "JPEG":
+            decoded = pixels // _reduction(self.size, shorter_side) ** 2
+            return 5 * decoded + (self.coefficients * pixels or pixels // 2)
+        return int(BYTES_PER_PIXEL[self.kind] * pixels)
 
 
 def open_image(data: bytes) -> Opened:
@@ -57,7 +79,7 @@ def _open_heic(data: bytes) -> Opened:
     def load(_: int | None) -> Image.Image:
         return guarded(lambda: _eight_bits(file))
 
-    return Opened(kind="HEIC", size=size, mode=mode, orientation=1, load=load)
+    return Opened(kind="HEIC", size=size, mode=mode, read_orientation=lambda: 1, load=load)
 
 
 def _eight_bits(file: pi_heif.HeifFile) -> Image.Image:
@@ -75,7 +97,6 @@ def _open_with_pillow(data: bytes, kind: str) -> Opened:
             raise
         data = mended
         image = guarded(lambda: _pillow(mended, kind))
-    orientation = read_orientation(image)
 
     def load(shorter_side: int | None) -> Image.Image:
         try:
@@ -85,7 +106,34 @@ def _open_with_pillow(data: bytes, kind: str) -> Opened:
                 raise
             return guarded(lambda: _load(_pillow(mended, kind), shorter_side))
 
-    return Opened(kind=kind, size=image.size, mode=image.mode, orientation=orientation, load=load)
+    return Opened(
+        kind=kind,
+        size=image.size,
+        mode=image.mode,
+        read_orientation=partial(read_orientation, image),
+        load=load,
+        coefficients=_coefficients(image),
+    )
+
+
+def unlimited(_: int) -> AbstractContextManager[object]:
+    """Room for everything."""
+    return nullcontext()
+
+
+def _coefficients(image: Image.Image) -> int:
+    """Two bytes for each sample: one of grey, three of colour, or half of that where colour is at half the size."""
+    if "progressive" not in image.info:
+        return 0
+    layers: list[tuple[int, int, int, int]] = image.layer  # type: ignore[attr-defined]
+    largest = max(across * down for _, across, down, _ in layers)
+    return math.ceil(2 * sum(across * down / largest for _, across, down, _ in layers))
+
+
+def _reduction(size: tuple[int, int], shorter_side: int | None) -> int:
+    """To which part of its sides a JPEG is decoded, as `_load` asks for it: 1, 2, 4 or 8."""
+    enough = 2 * shorter_side if shorter_side else min(size)
+    return max([scale for scale in (2, 4, 8) if min(size) // scale >= enough], default=1)
 
 
 def _pillow(data: bytes, kind: str) -> Image.Image:

@@ -43,15 +43,20 @@ def upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (size[1], size[0]) if orientation in _LYING else size
 
 
-def rgb_strips(image: Image.Image, depth: int, orientation: int = 1) -> Iterator[tuple[int, Image.Image]]:
-    """The upright image in mode RGB, in strips of whole rows, with the first row of each. Raises `ImageError`."""
+def rgb_strips(
+    image: Image.Image, depth: int, orientation: int = 1, whole: int = 1
+) -> Iterator[tuple[int, Image.Image]]:
+    """The upright image in mode RGB, in strips of rows, with the first row of each. Raises `ImageError`.
+
+    The rows of each but the last are a multiple of `whole`.
+    """
     if image.mode not in DIRECT_MODES | SIXTEEN_BIT_MODES:
         raise ImageError(
             "unsupported_type", f"the image's pixel mode is {image.mode}; expected 8-bit or 16-bit grey or colour"
         )
     opaque = not image.has_transparency_data
     width, height = upright(image.size, orientation)
-    rows = max(1, _STRIP // width)
+    rows = max(1, _STRIP // width // whole) * whole
     for top in range(0, height, rows):
         box = _stored(image.size, top, min(top + rows, height), orientation)
         strip = _as_rgb(image.crop(box), depth, opaque=opaque)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from contract import ImageError, Prediction, UsageError, decode_image, preprocess
+from contract import ImageError, Prediction, UsageError, preprocess
 from contract.atomic import write_atomically
+from contract.image import decode_reduced
 from runtime import Model
-from runtime.annotate import JPEG_QUALITY, annotate
+from runtime.annotate import JPEG_QUALITY, LONGEST_SIDE, annotate
 
 FINE_ENOUGH = 4
 PICTURES = {".jpg", ".jpeg", ".png"}
@@ -31,7 +32,7 @@ def classify(path: Path, model: Model, *, top_k: int, unsure_below: float, out: 
     if out:
         activation = outputs.activation_map[0, predictions[0].index]
         spec = model.manifest.image
-        picture = annotate(decode_image(data, depth=spec.depth), predictions, activation, spec)
+        picture = annotate(decode_reduced(data, LONGEST_SIDE, spec.depth), predictions, activation, spec)
         _save(picture, out)
         print(f"wrote {out}{_coarseness(activation.shape)}")
 

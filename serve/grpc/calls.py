@@ -57,6 +57,7 @@ class Call:
         self.method, self.headers, self.timing = method, headers, Timing()
         self.request_id = choose_id(headers)
         self._context = context
+        self.account: Account | None = None
 
     @property
     def remaining_s(self) -> float:
@@ -68,6 +69,11 @@ class Call:
         """Until when to answer: a client may only shorten the limit, which begins once its message is here."""
         now = time.perf_counter()
         return Deadline(now, now + min(limit_ms / 1000, self.remaining_s))
+
+    def hold(self, count: int) -> None:
+        """So many bytes of its answer are held until that is handed on. Raises `RequestError` 429."""
+        if self.account:
+            self.account.take(count)
 
     async def receive(self) -> Any:
         """The bytes of its message, or `grpc.aio.EOF`."""
@@ -106,7 +112,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
 
     def __init__(self, dataplane: DataPlane, keys: Keys) -> None:
         self._keys, self._recorder = keys, dataplane.recorder
-        self._bodies, self._config = dataplane.bodies, dataplane.config
+        self._memory, self._config = dataplane.memory, dataplane.config
         self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
         self._reading: set[asyncio.Timeout] = set()
 
@@ -126,7 +132,8 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
         async def work(call: Call) -> Any:
             if lacking is not None:
                 raise RequestError(401, "unauthorized", lacking)
-            with self._bodies.account() as account:
+            with self._memory.account() as account:
+                call.account = account
                 message = await self._read(call, account, handler.request_deserializer)
                 return await handler.unary_unary(message, call)
 

@@ -14,6 +14,7 @@ from serve.control_plane import LoadParameters, UnloadParameters, list_versions,
 from serve.dataplane import DataPlane
 from serve.grpc.calls import Call
 from serve.grpc.messages import read_parameters, read_query, write_answer
+from serve.v2.codec import reply_size
 from serve.v2.metadata import configure, count, describe, describe_server
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
@@ -75,6 +76,7 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
             admitted.deadline = deadline.within(query.request.timeout_ms)
             outputs = Outputs.join(await admitted.infer(query))
             labels = [entry.label for entry in manifest.classes]
+            call.hold(reply_size(query, outputs))
             return await admitted.work(lambda: write_answer(query, outputs, labels, model))
 
     async def RepositoryIndex(self, request: Any, call: Call) -> Any:

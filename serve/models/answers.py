@@ -3,10 +3,11 @@
 import io
 from dataclasses import dataclass, replace
 
-from contract import ImageError, Prediction, decode_image, upright_size
+from contract import ImageError, Prediction, upright_size
 from contract.graph import Outputs
+from contract.image import Room, decode_reduced
 from runtime import Model
-from runtime.annotate import JPEG_QUALITY, annotate
+from runtime.annotate import JPEG_QUALITY, LONGEST_SIDE, annotate
 
 EDGES = ("left", "top", "right", "bottom")
 
@@ -27,8 +28,9 @@ class ImageAnswer:
 class Answers:
     """What one model's outputs say to people."""
 
-    def __init__(self, model: Model) -> None:
-        self._model, self._manifest = model, model.manifest
+    def __init__(self, model: Model, room: Room) -> None:
+        """What pictures unfold to is held only while there is `room`."""
+        self._model, self._manifest, self._room = model, model.manifest, room
 
     def name(self, outputs: Outputs, k: int) -> ImageAnswer:
         """The `k` best classes of one picture's outputs."""
@@ -48,7 +50,7 @@ class Answers:
         """The same, and where in the picture `data` the model looked."""
         answer = self.name(outputs, k)
         rows = outputs.activation_map[0, answer.predictions[0].index].tolist()
-        view = self._manifest.image.view_shares(*upright_size(data))
+        view = self._manifest.image.view_shares(*upright_size(data, self._room))
         return replace(answer, activation_map=rows, view=dict(zip(EDGES, view, strict=True)))
 
     def draw(self, data: bytes, outputs: Outputs, k: int) -> bytes:
@@ -57,7 +59,7 @@ class Answers:
         activation = outputs.activation_map[0, predictions[0].index]
         file = io.BytesIO()
         picture = annotate(
-            decode_image(data, depth=self._manifest.image.depth),
+            decode_reduced(data, LONGEST_SIDE, self._manifest.image.depth, self._room),
             predictions,
             activation,
             self._manifest.image,

@@ -7,6 +7,7 @@ from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model
 from runtime.machine import cores
 from runtime.tuning import Tuning, TuningRequest, tuned_model
+from serve.budget import MemoryBudget
 from serve.config import ServeConfig
 from serve.models.repository import BundleEntry
 from serve.models.served_model import ServedModel, SharedResources
@@ -19,7 +20,7 @@ class Loader:
     """Opens bundles; the first one decides how many batches run at once, on how many threads each, for all."""
 
     def __init__(self, config: ServeConfig) -> None:
-        self.metrics = ServerMetrics()
+        self.metrics, self.memory = ServerMetrics(), MemoryBudget(config.max_memory_bytes)
         self._tuning_request = TuningRequest(
             provider=config.provider, threads=config.threads, runners=config.runners, max_batch=config.max_batch
         )
@@ -60,9 +61,8 @@ class Loader:
         """A service on this machine, whose lanes are those of the first model."""
         if self._shared is None:
             self._tuning_request = replace(self._tuning_request, runners=tuning.runners, threads=tuning.threads)
-            self._shared = SharedResources(
-                decoding=DecodePool(cores()), executor=BatchExecutor(tuning.runners), metrics=self.metrics
-            )
+            decoding, executor = DecodePool(cores(), self.memory.room), BatchExecutor(tuning.runners)
+            self._shared = SharedResources(decoding=decoding, executor=executor, metrics=self.metrics)
         self._tunings[model.manifest.architecture, model.manifest.image.size] = tuning
         return ServedModel(model, tuning, self._shared, self._max_wait_s)
 

@@ -50,7 +50,7 @@ class ServedModel:
         self.decoder = Decoder(model.manifest.image, shared.decoding, self._on_picture)
         self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), shared.executor, self._on_batch)
         self.admission = Admission(self.decoder, self.batcher, max_wait_s)
-        self.answers = Answers(model)
+        self.answers = Answers(model, shared.decoding.room)
         self.mirror: Mirror | None = None
         self._users, self._idle = 0, asyncio.Event()
         self._idle.set()

@@ -48,6 +48,7 @@ class Timing:
     queue_s: float | None = None
     inference_s: float | None = None
     batch: int | None = None
+    ended: float | None = None
     way: list[Stage] = field(default_factory=list)
     """The stages one after another. Of several pictures it is the way of the one answered last, for which the request
     waited; the slowest of each stage may be different pictures, which were under way at once."""
@@ -55,7 +56,11 @@ class Timing:
     @property
     def total_s(self) -> float:
         """How long the server has been at it: since the request came, without the time its body took to come."""
-        return time.perf_counter() - self.started - (self.read_s or 0.0)
+        return (self.ended or time.perf_counter()) - self.started - (self.read_s or 0.0)
+
+    def end(self) -> None:
+        """The answer is there."""
+        self.ended = time.perf_counter()
 
     def find(self, model: ModelId, statistics: Statistics) -> None:
         """The request is for this model."""

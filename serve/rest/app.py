@@ -12,7 +12,7 @@ from serve.config import ServeConfig
 from serve.dataplane import DataPlane
 from serve.rest.early import EarlyRefusals
 from serve.rest.errors import install_error_handlers
-from serve.rest.middleware import AnswerHead, BoundBodies, Observe, RequireKeys
+from serve.rest.middleware import AnswerHead, BoundMemory, Observe, RequireKeys
 from serve.rest.openapi.completion import DocumentContext
 from serve.rest.openapi.docs import add_docs
 from serve.rest.routes import health, predict, repository, torchserve, v1, v2
@@ -39,7 +39,7 @@ def create_app(dataplane: DataPlane, keys: Keys) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     install_error_handlers(app)
-    app.add_middleware(BoundBodies, budget=dataplane.bodies)
+    app.add_middleware(BoundMemory, budget=dataplane.memory)
     app.add_middleware(AnswerHead)
     _add_middleware(app, config, keys)
     # The first that a request meets.

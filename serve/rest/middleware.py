@@ -5,11 +5,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.auth import Keys
-from serve.budget import BodyBudget
+from serve.budget import MemoryBudget
 from serve.errors import body_for
 from serve.health import Health
 from serve.observability.record import METHODS, REQUEST_ID, Ending, Recorder, RequestRecord, choose_id
 from serve.observability.timing import Timing
+
+PIECE = 1 << 16
 
 
 class Observe:
@@ -34,6 +36,7 @@ class Observe:
         async def observe(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ending.status = message["status"]
+                timing.end()  # how long its client reads is not our time
                 headers = MutableHeaders(scope=message)
                 headers["Server-Timing"], headers[REQUEST_ID] = timing.header, request_id
                 if message["status"] == 429:  # the connection keeps its client to that
@@ -86,10 +89,14 @@ class RequireKeys:
         await refused(scope, receive, send)
 
 
-class BoundBodies:
-    """Middleware: the body of each HTTP request counts against the budget from its arrival until the answer is sent."""
+class BoundMemory:
+    """Each HTTP request's body counts against the budget from its arrival until the answer is sent.
 
-    def __init__(self, app: ASGIApp, budget: BodyBudget) -> None:
+    So does a large answer, which its route takes from `scope["account"]`; it is handed on piece by piece, as its client
+    reads it.
+    """
+
+    def __init__(self, app: ASGIApp, budget: MemoryBudget) -> None:
         self.app, self.budget = app, budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +108,14 @@ class BoundBodies:
                 account.take(len(message.get("body", b"")))
                 return message
 
-            await self.app(scope, counted, send)
+            async def in_pieces(message: Message) -> None:
+                body = message.get("body", b"")
+                for begin in range(0, len(body) - PIECE, PIECE):
+                    await send({"type": message["type"], "body": body[begin : begin + PIECE], "more_body": True})
+                await send({**message, "body": body[-(len(body) % PIECE or PIECE) :]} if len(body) > PIECE else message)
+
+            scope["account"] = account
+            await self.app(scope, counted, in_pieces)
 
 
 class AnswerHead:

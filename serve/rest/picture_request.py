@@ -89,6 +89,14 @@ class PictureRequest:
         """Do what would keep the event loop, while somebody waits for it. Raises `RequestError`, `ClientDisconnect`."""
         return await self._while_awaited(self._admitted.work(work))
 
+    async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
+        """Draw on the picture `data`, while somebody waits for it. Raises as `work` does."""
+        return await self._while_awaited(self._admitted.draw(data, draw))
+
+    def hold(self, count: int) -> None:
+        """So many bytes of its answer are held until that is sent. Raises `RequestError` 429."""
+        self.request.scope["account"].take(count)
+
     async def _while_it_comes(self, reading: Coroutine[Any, Any, Result]) -> Result:
         """A slow line is the client's own time, unless it said how long it waits; the connection bounds its rate."""
         started, timing = time.perf_counter(), self._admitted.timing

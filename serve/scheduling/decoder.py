@@ -1,6 +1,7 @@
-"""Image files as bytes in, pixels out: decoded in a pool of threads, off the event loop."""
+"""Image files as bytes in, pixels out: decoded in threads, off the event loop; large ones do not hold up the others."""
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,25 +9,32 @@ from functools import partial
 from typing import TypeVar
 
 from contract import ImageError, ImageSpec, preprocess
+from contract.image import Room, unlimited
+from contract.image.opening import open_image
+from contract.request_error import RequestError
 from serve.scheduling.batcher import Pixels
 
 Result = TypeVar("Result")
 # Of each new observation in the usual time of one picture.
 WEIGHT = 0.1
+LARGE = 24_000_000
+"""From so many bytes of memory on, a picture takes long to unfold."""
+LONGEST_S = 5.0
+"""So long at most a large picture waits for others."""
 
 
-class DecodePool:
-    """The threads that all models share, and how far behind they are."""
+class Lane:
+    """Threads with a queue, and how far behind they are."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, name: str) -> None:
         self._threads = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._usual_s = 0.0
         self._pending = 0
 
     @property
     def wait_s(self) -> float:
-        """How long a picture that comes now will wait until it is decoded."""
+        """How long a picture that comes now will wait until its turn."""
         return self._pending * self._usual_s / self._threads
 
     def observe(self, seconds: float) -> None:
@@ -48,6 +56,32 @@ class DecodePool:
             self._pending -= len(works)
 
 
+class DecodePool:
+    """The threads that all models share: many for what is quick, some for large pictures."""
+
+    def __init__(self, threads: int, room: Room = unlimited) -> None:
+        """What pictures unfold to is held only while there is `room`."""
+        self.quick, self.large = Lane(threads, "decode"), Lane(max(1, threads // 2), "decode-large")
+        self.room = room
+
+    @property
+    def wait_s(self) -> float:
+        """How long a picture that comes now will wait, unless it is a large one."""
+        return self.quick.wait_s
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Do what would keep the event loop."""
+        return await self.quick.run(work)
+
+    async def run_large(self, work: Callable[[], Result]) -> Result:
+        """The same for work on a large picture. Raises `RequestError` 429 if others are before it for long."""
+        if (wait := self.large.wait_s) > LONGEST_S:
+            retry = math.ceil(wait - LONGEST_S)
+            message = f"many large images are being decoded; make this one smaller, or try again in {retry} s"
+            raise RequestError(429, "overloaded", message, {"Retry-After": str(retry)})
+        return await self.large.run(work)
+
+
 class Decoder:
     """Prepares pictures as one model takes them; `on_picture(seconds)` hears of each."""
 
@@ -57,21 +91,39 @@ class Decoder:
         """This model's pictures that are being decoded or wait for it."""
 
     async def decode(self, pictures: Sequence[bytes]) -> list[Pixels | ImageError]:
-        """For each picture its pixels, or what is wrong with it."""
+        """For each picture its pixels, or what is wrong with it. Raises `RequestError` 429."""
         self.pending += len(pictures)
         try:
-            prepared = await self.pool.run_all([partial(self._prepare, data) for data in pictures])
+            prepared = await self.pool.quick.run_all([partial(self._prepare, data, LARGE) for data in pictures])
+            return [
+                self._note(*entry) if entry else await self._decode_large(data)
+                for data, entry in zip(pictures, prepared, strict=True)
+            ]
         finally:
             self.pending -= len(pictures)
-        for _, seconds in prepared:
-            self.pool.observe(seconds)
-            self._on_picture(seconds)
-        return [pixels for pixels, _ in prepared]
 
-    def _prepare(self, data: bytes) -> tuple[Pixels | ImageError, float]:
+    async def _decode_large(self, data: bytes) -> Pixels | ImageError:
+        prepared = await self.pool.run_large(partial(self._prepare, data, math.inf))
+        assert prepared is not None
+        return self._note(*prepared, lane=self.pool.large)
+
+    def _note(self, pixels: Pixels | ImageError, seconds: float, lane: Lane | None = None) -> Pixels | ImageError:
+        (lane or self.pool.quick).observe(seconds)
+        self._on_picture(seconds)
+        return pixels
+
+    def _prepare(self, data: bytes, most: float) -> tuple[Pixels | ImageError, float] | None:
+        """What became of it and in how many seconds; None if it takes more memory than `most` bytes."""
         started = time.perf_counter()
         try:
-            prepared: Pixels | ImageError = preprocess(data, self._spec)
+            if open_image(data).memory(self._spec.resize) > most:
+                return None
+            prepared: Pixels | ImageError = preprocess(data, self._spec, self.pool.room)
         except ImageError as error:
             prepared = error
         return prepared, time.perf_counter() - started
+
+    async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
+        """Draw on the picture `data`. Raises `RequestError` 429."""
+        is_large = open_image(data).memory(None) > LARGE
+        return await (self.pool.run_large if is_large else self.pool.run)(draw)

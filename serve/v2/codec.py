@@ -18,6 +18,7 @@ from serve.errors import malformed_request
 from serve.v2.tensors import join, read_input
 from serve.v2.types import InferInput, InferOutput, InferQuery, InferRequest
 
+BYTES_BINARY, BYTES_JSON = 4, 24
 HEADER = "Inference-Header-Content-Length"
 
 
@@ -99,10 +100,25 @@ def write_reply(query: InferQuery, outputs: Outputs, labels: Sequence[str], mode
     return Reply(body=text + b"".join(blob for _, blob in entries), headers=headers)
 
 
+def reply_size(query: InferQuery, outputs: Outputs) -> int:
+    """About how many bytes the outputs that were asked for take, at most."""
+    return sum(
+        getattr(outputs, wanted.name).size * (BYTES_BINARY if _is_binary(wanted, query.binary) else BYTES_JSON)
+        for wanted in _wanted(query)
+    )
+
+
+def _wanted(query: InferQuery) -> list[InferOutput]:
+    return query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]
+
+
+def _is_binary(wanted: InferOutput, usual: bool) -> bool:
+    return wanted.parameters.get("binary_data", usual) is True
+
+
 def write_outputs(query: InferQuery, outputs: Outputs, labels: Sequence[str]) -> list[Entry]:
     """The outputs that were asked for. Raises `RequestError` 400."""
-    wanted = query.request.outputs or [InferOutput(name=name) for name in OUTPUT_NAMES]
-    return [_write_output(output, getattr(outputs, output.name), labels, query.binary) for output in wanted]
+    return [_write_output(output, getattr(outputs, output.name), labels, query.binary) for output in _wanted(query)]
 
 
 def _write_output(wanted: InferOutput, values: NDArray[np.float32], labels: Sequence[str], binary: bool) -> Entry:
@@ -111,7 +127,7 @@ def _write_output(wanted: InferOutput, values: NDArray[np.float32], labels: Sequ
     if (classes := wanted.parameters.get("classification")) is not None:
         texts = _classify(classes, values, labels)
         entry |= {"datatype": "BYTES", "shape": [len(values), len(texts) // len(values)]}
-    if wanted.parameters.get("binary_data", binary) is not True:
+    if not _is_binary(wanted, binary):
         return {**entry, "data": values.ravel().tolist() if texts is None else texts}, b""
     blob = values.astype("<f4").tobytes() if texts is None else join(text.encode() for text in texts)
     return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob

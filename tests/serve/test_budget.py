@@ -3,6 +3,7 @@
 import select
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,20 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+from PIL import Image
 from tritonclient.grpc.service_pb2 import ModelReadyRequest
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
+from contract import ImageError
+from contract.request_error import RequestError
+from serve.budget import MemoryBudget
 from serve.grpc.calls import SERVICE
 from tests.commands import RunningServer
+from tests.pictures import encode
 from tests.serve.network.test_connection import connect
+from tests.torchserve import wait_until
 
-LIMITS = ("--max-body-mb", "1", "--max-bodies-mb", "4", "--grpc-port", "0", "--drain-ms", "0")
+LIMITS = ("--max-body-mb", "1", "--max-memory-mb", "10", "--grpc-port", "0", "--drain-ms", "0")
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +56,51 @@ def test_bodies_that_are_never_complete_take_no_more_than_their_budget(
         assert b"retry-after: 1\r\n" in answer.lower()
         assert b"hold all the memory that they may take" in answer
     wait_for_room(small_server, red_jpeg)
+
+
+def test_small_requests_are_answered_while_large_ones_hold_what_they_may(
+    small_server: RunningServer, red_jpeg: bytes
+) -> None:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(small_server)) for _ in range(5)]
+        for client in clients:
+            client.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 950000\r\n\r\n" + b"x" * 900_000)
+        assert select.select(clients, [], [], 20)[0]
+        assert httpx.post(f"{small_server.url}/predict", content=red_jpeg).status_code == 200
+    wait_for_room(small_server, red_jpeg)
+
+
+def test_a_picture_that_can_not_be_unpacked_within_the_budget_is_413(small_server: RunningServer) -> None:
+    refused = httpx.post(f"{small_server.url}/predict", content=encode(Image.new("RGB", (1500, 1000)), "PNG"))
+    assert refused.status_code == 413
+    assert refused.json()["error"]["code"] == "image_too_large"
+    assert "takes 8 MB of memory once it is unpacked; expected at most 6 MB" in refused.json()["error"]["message"]
+
+
+def test_pictures_wait_until_there_is_room_for_them() -> None:
+    budget, started, leave = MemoryBudget(100), list[int](), [threading.Event() for _ in range(3)]
+
+    def unpack(number: int) -> None:
+        with budget.room(45):
+            started.append(number)
+            leave[number].wait()
+
+    with ThreadPoolExecutor(3) as pool:
+        doing = [pool.submit(unpack, number) for number in range(3)]
+        wait_until(lambda: len(started) == 2)
+        leave[started[0]].set()
+        wait_until(lambda: len(started) == 3)
+        with budget.account() as account:
+            account.take(25)
+            with pytest.raises(RequestError, match="hold all the memory"):
+                account.take(10)
+        for event in leave:
+            event.set()
+        assert [done.result() for done in doing] == [None] * 3
+    with budget.room(60):  # alone it has room, whatever bodies hold
+        pass
+    with pytest.raises(ImageError, match="expected at most 0 MB"), budget.room(61):
+        pass
 
 
 def wait_for_room(running: RunningServer, picture: bytes) -> None:

@@ -85,7 +85,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         """Return the image with a heat map of where the model looked, and the classes and probabilities below."""
         with admit(dataplane, request, model, version) as asked:
             data, outputs = await asked.run_one()
-            drawn = await asked.work(lambda: asked.served.answers.draw(data, outputs, top_k))
+            drawn = await asked.draw(data, partial(asked.served.answers.draw, data, outputs, top_k))
             return Response(drawn, media_type="image/jpeg")
 
     return router

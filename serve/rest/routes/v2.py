@@ -12,7 +12,7 @@ from serve.models.registry import ModelRegistry
 from serve.rest.early import early_route
 from serve.rest.openapi import v2 as documents
 from serve.rest.picture_request import admit
-from serve.v2.codec import HEADER, read_query, write_reply
+from serve.v2.codec import HEADER, read_query, reply_size, write_reply
 from serve.v2.metadata import configure, count, describe, describe_server
 from serve.v2.responses import (
     ModelConfiguration,
@@ -43,6 +43,7 @@ def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRout
             query = await asked.work(lambda: read_query(body, length, manifest.image.size, most))
             outputs = Outputs.join(await asked.infer(query))
             labels = [entry.label for entry in manifest.classes]
+            asked.hold(reply_size(query, outputs))
             reply = await asked.work(lambda: write_reply(query, outputs, labels, *asked.served.id))
             return Response(reply.body, headers=reply.headers)
 

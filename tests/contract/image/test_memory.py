@@ -2,14 +2,18 @@
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from contract import ImageSpec, decode_image, preprocess
-from contract.image import resize
+from contract.image import decode_reduced, resize
+from contract.image.opening import open_image
 from tests.commands import run_python
 from tests.pictures import draw, encode
 
@@ -88,3 +92,63 @@ def test_strips_give_the_same_bits(mode: str, fit: str) -> None:
     data = encode(noisy, "JPEG") if mode == "CMYK" else encode(noisy, "PNG", compress_level=0)
     spec = ImageSpec(size=80, resize=83, fit=fit)  # type: ignore[arg-type]
     assert np.array_equal(preprocess(data, spec), resize(decode_image(data, shorter_side=83), spec))
+
+
+KINDS = [
+    ("PNG", "RGBA", {}),
+    ("PNG", "RGB", {}),
+    ("PNG", "L", {}),
+    ("BMP", "RGB", {}),
+    ("JPEG", "RGB", {"progressive": True, "subsampling": 0}),
+    ("JPEG", "RGB", {}),
+    ("WEBP", "RGB", {}),
+    ("WEBP", "RGBA", {"lossless": True}),
+    ("AVIF", "RGB", {"speed": 10}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak of one process")
+@pytest.mark.parametrize(("kind", "mode", "options"), KINDS)
+def test_no_image_takes_more_memory_than_is_asked_room_for(
+    kind: str, mode: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    noisy = draw((500, 400), (200, 50, 40), 0).resize((5000, 4000)).convert(mode)
+    noisy.save(tmp_path / "large", kind, **options)
+    picture("RGB", (8, 8)).save(tmp_path / "small", kind)
+    result = run_python(PEAK.format(path=str(tmp_path / "large"), small=str(tmp_path / "small")))
+    assert result.returncode == 0, result.stderr
+    asked = open_image((tmp_path / "large").read_bytes()).memory(232) / (1 << 20)
+    assert json.loads(result.stdout) < asked
+
+
+def test_room_is_held_while_an_image_is_unfolded() -> None:
+    asked = list[int]()
+    within = [False]
+
+    @contextmanager
+    def room(count: int) -> Iterator[None]:
+        asked.append(count)
+        within[0] = True
+        yield
+        within[0] = False
+
+    data = encode(draw(SIZE, (120, 90, 60), 0), "PNG")
+    spec = ImageSpec(size=60, resize=62)
+    assert np.array_equal(preprocess(data, spec, room), preprocess(data, spec))
+    decode_reduced(data, 100, room=room)
+    assert asked == [int(5.5 * SIZE[0] * SIZE[1])] * 2
+    assert not within[0]
+
+
+@pytest.mark.usefixtures("small_strips")
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_image_to_look_at_is_reduced_to_what_is_needed(kind: str, orientation: int) -> None:
+    noisy = draw(SIZE, (120, 90, 60), 0)
+    data = encode(noisy, kind, exif=turned(orientation))
+    whole, reduced = decode_image(data), decode_reduced(data, 40)
+    assert max(reduced.size) == (-(-max(SIZE) // 3) if kind == "PNG" else max(SIZE) // 2 + 1)
+    assert (reduced.width > reduced.height) == (whole.width > whole.height)
+    small = [np.asarray(image.resize((40, 40)), int) for image in (whole, reduced)]
+    assert np.abs(small[0] - small[1]).mean() < 6
