@@ -15,9 +15,12 @@ from serve.models.registry import ModelRegistry
 from serve.models.served_model import ServedModel
 from serve.observability.record import Recorder, RequestListener
 from serve.observability.timing import Timing
+from serve.scheduling.helper import Helper
 from serve.v2.types import InferQuery
 
 Result = TypeVar("Result")
+LARGE_JSON = 2_000_000
+"""From so many bytes on, JSON is parsed in another process."""
 
 
 class DataPlane:
@@ -26,7 +29,7 @@ class DataPlane:
     def __init__(self, registry: ModelRegistry, config: ServeConfig, listeners: Sequence[RequestListener] = ()) -> None:
         self.registry, self.config = registry, config
         self.recorder = Recorder(registry.loader.metrics, listeners)
-        self.memory = registry.loader.memory
+        self.memory, self.helper = registry.loader.memory, Helper()
 
     @property
     def is_refusing(self) -> bool:
@@ -59,7 +62,7 @@ class DataPlane:
         served.acquire()
         try:
             served.admission.check(deadline.at)
-            yield Admitted(served, deadline, timing)
+            yield Admitted(served, deadline, timing, self.helper)
         finally:
             served.release()
 
@@ -71,6 +74,7 @@ class Admitted:
     served: ServedModel
     deadline: Deadline
     timing: Timing
+    helper: Helper
 
     async def run(self, pictures: Sequence[bytes]) -> list[Outputs | ImageError]:
         """The outputs (N = 1) of each picture file, or what is wrong with it. Raises `RequestError`."""
@@ -89,6 +93,11 @@ class Admitted:
         """Do what would keep the event loop. Raises `RequestError`."""
         async with self.deadline.kept():
             return await self.served.decoder.pool.run(work)
+
+    async def parse(self, parse: Callable[[], Result], size: int) -> Result:
+        """Parse so many bytes of JSON; `parse` can be pickled. Raises `RequestError`."""
+        async with self.deadline.kept():
+            return await (self.helper.run if size > LARGE_JSON else self.served.decoder.pool.run)(parse)
 
     async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
         """Draw on the picture `data`. Raises `RequestError`."""

@@ -70,7 +70,7 @@ SERVE_ROOMS = {
     "serve.scheduling": ERRORS,
     "serve.v2": ERRORS | {"serve.observability", "serve.VERSION"},
     "serve.models": GROUND | {"serve.budget", "serve.scheduling"},
-    "serve.dataplane": GROUND | {"serve.deadline", "serve.budget", "serve.models", "serve.v2"},
+    "serve.dataplane": GROUND | {f"serve.{name}" for name in ("deadline", "budget", "models", "scheduling", "v2")},
     "serve.control_plane": ERRORS | {"serve.models", "serve.v2"},
 }
 TRANSPORT = GROUND | {f"serve.{name}" for name in ("deadline", "budget", "v2", "models", "dataplane", "control_plane")}

@@ -87,6 +87,7 @@ def _lifespan(
         dataplane.registry.start()
         yield
         await dataplane.registry.stop(HUNG_S)
+        await dataplane.helper.close()
         dataplane.recorder.close()
 
     return lifespan

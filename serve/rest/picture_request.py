@@ -89,6 +89,10 @@ class PictureRequest:
         """Do what would keep the event loop, while somebody waits for it. Raises `RequestError`, `ClientDisconnect`."""
         return await self._while_awaited(self._admitted.work(work))
 
+    async def parse(self, parse: Callable[[], Result], size: int) -> Result:
+        """Parse so many bytes of JSON, while somebody waits for it; `parse` can be pickled. Raises as `work` does."""
+        return await self._while_awaited(self._admitted.parse(parse, size))
+
     async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
         """Draw on the picture `data`, while somebody waits for it. Raises as `work` does."""
         return await self._while_awaited(self._admitted.draw(data, draw))

@@ -5,6 +5,8 @@ and extension_classification.md. An input of type BYTES holds picture files, as 
 """
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +16,18 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from contract.graph import INPUT_NAME, OUTPUT_NAMES, Outputs
+from contract.request_error import RequestError
 from serve.errors import malformed_request
 from serve.v2.tensors import join, read_input
 from serve.v2.types import InferInput, InferOutput, InferQuery, InferRequest
 
 BYTES_BINARY, BYTES_JSON = 4, 24
+SHAPE = re.compile(rb'"shape"\s*:\s*\[([\d\s,]{0,100})\]')
+SLACK = 1 << 16
+MOST_PER_VALUE = 32
+"""Bytes of JSON for one number: as Python writes it in lines of its own, indented."""
+PIECE = 4096
+"""Numbers that are written at once; no other thread runs meanwhile."""
 HEADER = "Inference-Header-Content-Length"
 
 
@@ -45,6 +54,7 @@ def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, bi
     if not set(names) <= set(OUTPUT_NAMES) or len(set(names)) < len(names):
         raise malformed_request(f"outputs are {names[:8]}; expected each of {list(OUTPUT_NAMES)} at most once")
     pixels, files = read_input(request.inputs[0], tensor, size, most)
+    request.inputs[0].data = None  # it takes ten times what was read from it
     return InferQuery(request=request, pixels=pixels, files=files, binary=binary)
 
 
@@ -58,6 +68,7 @@ def _length(given: str, most: int) -> int:
 
 
 def _parse(text: bytes) -> InferRequest:
+    _check_size(text)
     try:
         return InferRequest.model_validate_json(text)
     except ValidationError as error:
@@ -66,6 +77,22 @@ def _parse(text: bytes) -> InferRequest:
         raise malformed_request(
             f"the JSON is not an inference request: {place + ': ' if place else ''}{first['msg']}"
         ) from error
+
+
+def _check_size(text: bytes) -> None:
+    """Numbers without end would keep whoever parses them. Raises `RequestError` 413."""
+    shape = SHAPE.search(text) if len(text) > SLACK and b'"UINT8"' in text else None
+    if shape is None:  # files in base64, or no request at all
+        return
+    sides = [int(side) for side in re.findall(rb"\d+", shape[1])[:8]]
+    if len(text) > SLACK + MOST_PER_VALUE * math.prod(sides):
+        raise RequestError(
+            413,
+            "request_too_large",
+            f"the JSON has {len(text)} bytes, far more than the shape {sides} needs; check the shape, or send the "
+            "tensor as bytes (binary tensor data extension)",
+            {"Connection": "close"},
+        )
 
 
 def _raw_request(body: bytes, size: int) -> InferRequest:
@@ -89,15 +116,32 @@ Entry = tuple[dict[str, Any], bytes]
 def write_reply(query: InferQuery, outputs: Outputs, labels: Sequence[str], model: str, version: str) -> Reply:
     """The outputs that were asked for, all of them if none was. Raises `RequestError` 400 for a senseless parameter."""
     entries = write_outputs(query, outputs, labels)
-    described = [entry for entry, _ in entries]
-    answer: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": described}
+    answer: dict[str, Any] = {"model_name": model, "model_version": version}
     if query.request.id is not None:
         answer["id"] = query.request.id
-    text = json.dumps(answer, allow_nan=False).encode()
+    text = _dump(answer, [entry for entry, _ in entries])
     if not any(blob for _, blob in entries):
         return Reply(body=text, headers={"Content-Type": "application/json"})
     headers = {"Content-Type": "application/octet-stream", HEADER: str(len(text))}
     return Reply(body=text + b"".join(blob for _, blob in entries), headers=headers)
+
+
+def _dump(answer: dict[str, Any], outputs: Sequence[dict[str, Any]]) -> bytes:
+    """As `json.dumps`, piece by piece: all outputs of many images are millions of numbers."""
+    entries = b", ".join(_dump_output(output) for output in outputs)
+    return json.dumps(answer, allow_nan=False).encode()[:-1] + b', "outputs": [' + entries + b"]}"
+
+
+def _dump_output(output: dict[str, Any]) -> bytes:
+    if not isinstance(output.get("data"), np.ndarray):
+        return json.dumps(output, allow_nan=False).encode()
+    described = {name: value for name, value in output.items() if name != "data"}
+    return json.dumps(described).encode()[:-1] + b', "data": ' + _numbers(output["data"]) + b"}"
+
+
+def _numbers(values: NDArray[np.float32]) -> bytes:
+    pieces = (values[begin : begin + PIECE].tolist() for begin in range(0, len(values), PIECE))
+    return b"[" + b", ".join(json.dumps(piece, allow_nan=False)[1:-1].encode() for piece in pieces) + b"]"
 
 
 def reply_size(query: InferQuery, outputs: Outputs) -> int:
@@ -128,7 +172,7 @@ def _write_output(wanted: InferOutput, values: NDArray[np.float32], labels: Sequ
         texts = _classify(classes, values, labels)
         entry |= {"datatype": "BYTES", "shape": [len(values), len(texts) // len(values)]}
     if not _is_binary(wanted, binary):
-        return {**entry, "data": values.ravel().tolist() if texts is None else texts}, b""
+        return {**entry, "data": values.ravel() if texts is None else texts}, b""
     blob = values.astype("<f4").tobytes() if texts is None else join(text.encode() for text in texts)
     return {**entry, "parameters": {"binary_data_size": len(blob)}}, blob
 

@@ -1,11 +1,13 @@
 """`POST /predict`: one picture or many, the best classes with their names; `POST /annotate`: the same as a picture."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import TypeAdapter
 from pydantic.json_schema import SkipJsonSchema
 
 from contract import ImageError
@@ -33,6 +35,10 @@ NAMED = answer(
 )
 
 
+MANY = 100
+"""So many named classes take a millisecond."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BatchAnswer:
     """The answer for several images: one result for each image, in the same order."""
@@ -40,6 +46,9 @@ class BatchAnswer:
     model: str
     version: str
     results: list[ImageAnswer | ErrorBody]
+
+
+ONE: TypeAdapter[ImageAnswer | ErrorBody] = TypeAdapter(ImageAnswer | ErrorBody)
 
 
 def routes(dataplane: DataPlane) -> APIRouter:
@@ -50,6 +59,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         "/predict",
         openapi_extra=pictures(dataplane.config.max_files),
         responses=NAMED,
+        response_model=ImageAnswer | BatchAnswer,
         response_model_exclude_none=True,
     )
     async def predict(
@@ -58,7 +68,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         activation_map: bool = False,
         model: ModelName = None,
         version: VersionName = None,
-    ) -> ImageAnswer | BatchAnswer:
+    ) -> Any:
         """Classify one image (raw bytes, or a form with one `file`) or several images (a form with several files).
 
         With `activation_map`, each answer includes where in the image the model looked.
@@ -68,12 +78,13 @@ def routes(dataplane: DataPlane) -> APIRouter:
             results = await asked.run(pictures)
             if len(results) == 1:
                 raise_if_unreadable(results[0])
-            name_all = partial(_name_all, asked.served, pictures, results, top_k, activation_map)
+            name_all = partial(_answer, asked.served, pictures, results, top_k, activation_map)
             # To explain, a picture's header is read again, which may mean decoding it.
-            answers = await asked.work(name_all) if activation_map else name_all()
-            if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
-                return answers[0]
-            return BatchAnswer(model=asked.served.id.model, version=asked.served.id.version, results=answers)
+            if activation_map or len(results) * top_k > MANY:
+                body = await asked.work(lambda: _dump(name_all()))
+                asked.hold(len(body))
+                return Response(body, media_type="application/json")
+            return name_all()
 
     @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
     async def annotate(
@@ -91,12 +102,24 @@ def routes(dataplane: DataPlane) -> APIRouter:
     return router
 
 
-def _name_all(
+def _answer(
     served: ServedModel, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
-) -> list[ImageAnswer | ErrorBody]:
+) -> ImageAnswer | BatchAnswer:
     def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
         if isinstance(result, ImageError):
             return RequestError.from_image_error(result).body
         return served.answers.explain(data, result, k) if explain else served.answers.name(result, k)
 
-    return [name(data, result) for data, result in zip(pictures, results, strict=True)]
+    answers = [name(data, result) for data, result in zip(pictures, results, strict=True)]
+    if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
+        return answers[0]
+    return BatchAnswer(model=served.id.model, version=served.id.version, results=answers)
+
+
+def _dump(answer: ImageAnswer | BatchAnswer) -> bytes:
+    """The answer as FastAPI would write it; image by image, as no other thread runs while one is written."""
+    if isinstance(answer, ImageAnswer):
+        return ONE.dump_json(answer, exclude_none=True)
+    head = json.dumps({"model": answer.model, "version": answer.version}, ensure_ascii=False, separators=(",", ":"))
+    results = b",".join(ONE.dump_json(result, exclude_none=True) for result in answer.results)
+    return head.encode()[:-1] + b',"results":[' + results + b"]}"

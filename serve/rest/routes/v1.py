@@ -4,6 +4,7 @@ Specification: kserve/website, data plane v1 protocol; an instance is an image f
 """
 
 import json
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -49,7 +50,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         """Classify images in base64: for each, label -> probability of the 5 best classes."""
         with admit(dataplane, request, model) as asked:
             body = await asked.read_body()
-            pictures = await asked.work(lambda: read_instances(body, dataplane.config.max_files))
+            pictures = await asked.parse(partial(read_instances, body, dataplane.config.max_files), len(body))
             results = await asked.run(pictures)
             outputs = [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
             named = [asked.served.answers.name(each, TORCHSERVE_TOP_K).predictions for each in outputs]

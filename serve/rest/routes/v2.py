@@ -1,5 +1,6 @@
 """The Open Inference Protocol V2 over REST, with the extensions that Triton's clients know."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -40,7 +41,7 @@ def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRout
             body = await asked.read_body()
             manifest = asked.served.model.manifest
             length, most = request.headers.get(HEADER), dataplane.config.max_files
-            query = await asked.work(lambda: read_query(body, length, manifest.image.size, most))
+            query = await asked.parse(partial(read_query, body, length, manifest.image.size, most), len(body))
             outputs = Outputs.join(await asked.infer(query))
             labels = [entry.label for entry in manifest.classes]
             asked.hold(reply_size(query, outputs))
