@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from contract.image import ImageError
 
@@ -30,10 +29,6 @@ class RequestError(Exception):
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, headers
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """So that it can be raised in another process than where it arose."""
-        return type(self), (self.status, self.code, self.message, self.headers)
 
     @classmethod
     def from_image_error(cls, error: ImageError) -> "RequestError":

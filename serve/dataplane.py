@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from contract import ImageError
 from contract.graph import Outputs
@@ -15,7 +16,7 @@ from serve.models.registry import ModelRegistry
 from serve.models.served_model import ServedModel
 from serve.observability.record import Recorder, RequestListener
 from serve.observability.timing import Timing
-from serve.scheduling.helper import Helper
+from serve.scheduling.helper import Answer, Helper, Task
 from serve.v2.types import InferQuery
 
 Result = TypeVar("Result")
@@ -94,10 +95,12 @@ class Admitted:
         async with self.deadline.kept():
             return await self.served.decoder.pool.run(work)
 
-    async def parse(self, parse: Callable[[], Result], size: int) -> Result:
-        """Parse so many bytes of JSON; `parse` can be pickled. Raises `RequestError`."""
+    async def parse(self, task: Task, body: bytes, json_size: int, **arguments: Any) -> Answer:
+        """What `task` reads from `body`, so many bytes of which are JSON. Raises `RequestError`."""
         async with self.deadline.kept():
-            return await (self.helper.run if size > LARGE_JSON else self.served.decoder.pool.run)(parse)
+            if json_size > LARGE_JSON:
+                return await self.helper.run(task, body, **arguments)
+            return await self.served.decoder.pool.run(partial(task, body, **arguments))
 
     async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
         """Draw on the picture `data`. Raises `RequestError`."""

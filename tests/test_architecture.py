@@ -75,7 +75,7 @@ SERVE_ROOMS = {
 }
 TRANSPORT = GROUND | {f"serve.{name}" for name in ("deadline", "budget", "v2", "models", "dataplane", "control_plane")}
 SERVE_ROOMS |= {
-    "serve.rest": TRANSPORT,
+    "serve.rest": TRANSPORT | {"serve.scheduling"},
     "serve.grpc": TRANSPORT,
     "serve.server": TRANSPORT | {"serve.network", "serve.scheduling", "serve.rest", "serve.grpc"},
     "serve.__main__": {"serve.config", "serve.server"},

@@ -17,6 +17,7 @@ from serve.deadline import Deadline
 from serve.models.answers import raise_if_unreadable
 from serve.models.served_model import ServedModel
 from serve.rest.upload import read_body, read_images
+from serve.scheduling.helper import Answer, Task
 from serve.v2.types import InferQuery
 
 TIMEOUT_HEADER = "X-Request-Timeout-Ms"
@@ -89,9 +90,12 @@ class PictureRequest:
         """Do what would keep the event loop, while somebody waits for it. Raises `RequestError`, `ClientDisconnect`."""
         return await self._while_awaited(self._admitted.work(work))
 
-    async def parse(self, parse: Callable[[], Result], size: int) -> Result:
-        """Parse so many bytes of JSON, while somebody waits for it; `parse` can be pickled. Raises as `work` does."""
-        return await self._while_awaited(self._admitted.parse(parse, size))
+    async def parse(self, task: Task, body: bytes, json_size: int, **arguments: Any) -> Answer:
+        """What `task` reads from `body`, so many bytes of which are JSON, while somebody waits. Raises as `work` does.
+
+        Much JSON is read in another process.
+        """
+        return await self._while_awaited(self._admitted.parse(task, body, json_size, **arguments))
 
     async def draw(self, data: bytes, draw: Callable[[], Result]) -> Result:
         """Draw on the picture `data`, while somebody waits for it. Raises as `work` does."""

@@ -1,52 +1,62 @@
-"""Work in, its result out, done in another process: a parser of JSON lets no thread of ours run until it is done."""
+"""Bytes in, what was read from them out, in another process: a parser of JSON lets no thread of ours run meanwhile.
+
+Between the processes go a line of JSON and bytes, and nothing that could run.
+"""
 
 import asyncio
 import contextlib
-import pickle
+import importlib
+import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
-Result = TypeVar("Result")
-LENGTH_BYTES = 8
+from contract.request_error import RequestError
+
+Answer = tuple[dict[str, Any], Sequence[bytes]]
+"""What can be said in JSON, and blocks of bytes."""
+Task = Callable[..., Answer]
+"""A function of a module: bytes, and arguments that can be said in JSON. It may raise `RequestError`."""
+LONGEST_LINE = 1 << 30
 START = "import sys; sys.path[:] = {path!r}; from serve.scheduling.helper import work_on; work_on()"
 
 
 class Helper:
-    """A process that does one piece of work after another; it starts with the first, and anew if one was broken off."""
+    """A process that does one task after another; it starts with the first, and anew if one was broken off."""
 
     def __init__(self) -> None:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
-    async def run(self, work: Callable[[], Result]) -> Result:
-        """Do `work`, which can be pickled, as can its result. Raises what it raises."""
+    async def run(self, task: Task, body: bytes, **arguments: Any) -> Answer:
+        """What `task` says of `body`. Raises its `RequestError`."""
+        name = {"module": task.__module__, "function": task.__qualname__, "arguments": arguments}
         async with self._turn:
             try:
-                done, result = await self._ask(pickle.dumps(work))
+                said, blocks = await self._ask(name, body)
             except BaseException:
                 await self.close()
                 raise
-        if not done:
-            raise result
-        return result  # type: ignore[no-any-return]
+        if "refused" in said:
+            raise RequestError(*said["refused"])
+        return said["said"], blocks
 
-    async def _ask(self, asked: bytes) -> tuple[bool, Any]:
+    async def _ask(self, name: dict[str, Any], body: bytes) -> tuple[dict[str, Any], list[bytes]]:
         if self._process is None:
             # Not of our session, so that Ctrl-C does not end it before us; it ends when its input does.
             command = (sys.executable, "-c", START.format(path=sys.path))
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, start_new_session=True
+                *command, stdin=PIPE, stdout=PIPE, limit=LONGEST_LINE, start_new_session=True
             )
         to, back = self._process.stdin, self._process.stdout
         assert to
         assert back
-        to.write(len(asked).to_bytes(LENGTH_BYTES) + asked)
+        to.write(json.dumps({**name, "size": len(body)}).encode() + b"\n")
+        to.write(body)
         await to.drain()
-        size = int.from_bytes(await back.readexactly(LENGTH_BYTES))
-        answer: tuple[bool, Any] = pickle.loads(await back.readexactly(size))
-        return answer
+        said = json.loads(await back.readuntil(b"\n"))
+        return said, [await back.readexactly(size) for size in said["sizes"]]
 
     async def close(self) -> None:
         """End the process."""
@@ -59,14 +69,15 @@ class Helper:
 
 
 def work_on(source: BinaryIO = sys.stdin.buffer, target: BinaryIO = sys.stdout.buffer) -> None:
-    """Do what comes, until nothing more does."""
-    while header := source.read(LENGTH_BYTES):
-        asked = source.read(int.from_bytes(header))
-        done: tuple[bool, Any]
+    """Do what comes, until nothing more does. A task that fails ends the process, with its stack on stderr."""
+    for line in source:
+        asked = json.loads(line)
+        task: Task = getattr(importlib.import_module(asked["module"]), asked["function"])
+        blocks: Sequence[bytes] = ()
         try:
-            done = True, pickle.loads(asked)()
-        except Exception as error:  # it is raised where the work was asked for
-            done = False, error
-        answer = pickle.dumps(done)
-        target.write(len(answer).to_bytes(LENGTH_BYTES) + answer)
+            said, blocks = task(source.read(asked["size"]), **asked["arguments"])
+            told = {"said": said, "sizes": [len(block) for block in blocks]}
+        except RequestError as error:
+            told = {"refused": [error.status, error.code, error.message, error.headers], "sizes": []}
+        target.write(json.dumps(told).encode() + b"\n" + b"".join(blocks))
         target.flush()

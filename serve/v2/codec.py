@@ -58,6 +58,12 @@ def make_query(request: InferRequest, tensor: bytes, size: int, most: int, *, bi
     return InferQuery(request=request, pixels=pixels, files=files, binary=binary)
 
 
+def size_of_json(body: bytes, header_length: str | None) -> int:
+    """How many bytes of the body are JSON, if its header tells the truth."""
+    told = header_length if header_length and header_length.isascii() and header_length.isdecimal() else None
+    return min(len(body), int(told[:10])) if told else len(body)
+
+
 def _length(given: str, most: int) -> int:
     """How many bytes of the body are JSON."""
     if not (given.isascii() and given.isdecimal() and len(given) < 10 and int(given) <= most):

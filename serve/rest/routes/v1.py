@@ -4,7 +4,6 @@ Specification: kserve/website, data plane v1 protocol; an instance is an image f
 """
 
 import json
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -17,6 +16,7 @@ from serve.models.answers import raise_if_unreadable
 from serve.rest.early import early_route
 from serve.rest.openapi.documents import JSON, REFUSALS, answer, refusals
 from serve.rest.picture_request import admit
+from serve.scheduling.helper import Answer
 
 EXPECTED = 'expected {"instances": [...]} with an image file in base64 for each: "..." or {"b64": "..."}'
 BASE64 = {"type": "string", "contentEncoding": "base64"}
@@ -50,7 +50,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
         """Classify images in base64: for each, label -> probability of the 5 best classes."""
         with admit(dataplane, request, model) as asked:
             body = await asked.read_body()
-            pictures = await asked.parse(partial(read_instances, body, dataplane.config.max_files), len(body))
+            _, pictures = await asked.parse(read_instances, body, len(body), most=dataplane.config.max_files)
             results = await asked.run(pictures)
             outputs = [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
             named = [asked.served.answers.name(each, TORCHSERVE_TOP_K).predictions for each in outputs]
@@ -59,7 +59,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
     return router
 
 
-def read_instances(body: bytes, most: int) -> tuple[bytes, ...]:
+def read_instances(body: bytes, most: int) -> Answer:
     """The image files of a request; at most `most`. Raises `RequestError`."""
     try:
         said = json.loads(body)
@@ -67,4 +67,4 @@ def read_instances(body: bytes, most: int) -> tuple[bytes, ...]:
         raise malformed_request(f"the body is not valid JSON; {EXPECTED}") from error
     if not isinstance(said, dict) or "instances" not in said:
         raise malformed_request(f"the JSON has no instances; {EXPECTED}")
-    return images_in(said["instances"], "instances", most)
+    return {}, images_in(said["instances"], "instances", most)

@@ -1,6 +1,5 @@
 """The Open Inference Protocol V2 over REST, with the extensions that Triton's clients know."""
 
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,7 +12,8 @@ from serve.models.registry import ModelRegistry
 from serve.rest.early import early_route
 from serve.rest.openapi import v2 as documents
 from serve.rest.picture_request import admit
-from serve.v2.codec import HEADER, read_query, reply_size, write_reply
+from serve.v2.codec import HEADER, reply_size, size_of_json, write_reply
+from serve.v2.elsewhere import from_plain, read_plainly
 from serve.v2.metadata import configure, count, describe, describe_server
 from serve.v2.responses import (
     ModelConfiguration,
@@ -41,7 +41,9 @@ def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRout
             body = await asked.read_body()
             manifest = asked.served.model.manifest
             length, most = request.headers.get(HEADER), dataplane.config.max_files
-            query = await asked.parse(partial(read_query, body, length, manifest.image.size, most), len(body))
+            size, json_size = manifest.image.size, size_of_json(body, length)
+            said = await asked.parse(read_plainly, body, json_size, header_length=length, size=size, most=most)
+            query = from_plain(*said, size)
             outputs = Outputs.join(await asked.infer(query))
             labels = [entry.label for entry in manifest.classes]
             asked.hold(reply_size(query, outputs))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -16,6 +17,7 @@ from contract import Manifest, preprocess
 from evaluation.predict.config import PredictConfig
 from evaluation.predict.predict import predict
 from runtime import load_model
+from serve.rest.routes.predict import MANY
 from tests.commands import RunningServer
 from tests.pictures import TINTS, draw, encode
 
@@ -83,6 +85,15 @@ def test_predict_answers_for_a_chunked_body(client: httpx.Client, red_jpeg: byte
 def test_predict_gives_as_many_classes_as_asked(client: httpx.Client, red_jpeg: bytes) -> None:
     assert len(client.post("/predict?top_k=2", content=red_jpeg).json()["predictions"]) == 2
     assert len(client.post("/predict?top_k=1000", content=red_jpeg).json()["predictions"]) == 3
+
+
+def test_many_named_classes_are_answered_in_the_same_form(client: httpx.Client, red_jpeg: bytes) -> None:
+    def ask(top_k: int) -> tuple[str, Any]:
+        answer = client.post(f"/predict?top_k={top_k}", files=pictures(red_jpeg, GIF, red_jpeg))
+        return answer.headers["content-type"], answer.json()
+
+    assert ask(1000) == ask(3)
+    assert 3 * 1000 > MANY > 3 * 3
 
 
 @pytest.mark.parametrize("top_k", ["0", "-1", "many", "1001"])

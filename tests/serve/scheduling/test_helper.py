@@ -2,23 +2,26 @@
 
 import asyncio
 import os
-from functools import partial
 
 import pytest
 
 from contract.request_error import RequestError
 from serve.scheduling.helper import Helper
-from serve.v2.codec import read_query
+from serve.v2.elsewhere import read_plainly
+from tests.serve.scheduling.tasks import die, hang, say_who
+
+LARGE = os.urandom(3_000_000)
 
 
 def test_work_is_done_in_another_process_which_stays_for_the_next() -> None:
     async def scenario() -> list[int]:
         helper = Helper()
-        found = [await helper.run(os.getpid) for _ in range(2)]
+        found = [await helper.run(say_who, LARGE) for _ in range(2)]
         await helper.close()
-        found.append(await helper.run(os.getpid))
+        found.append(await helper.run(say_who, b""))
         await helper.close()
-        return found
+        assert [list(blocks) for _, blocks in found] == [[LARGE, b"", LARGE[:1]]] * 2 + [[b""] * 3]
+        return [said["process"] for said, _ in found]
 
     first, second, anew = asyncio.run(scenario())
     assert first == second != os.getpid()
@@ -29,7 +32,7 @@ def test_what_is_wrong_with_a_request_is_raised_where_it_was_asked() -> None:
     async def scenario() -> None:
         helper = Helper()
         with pytest.raises(RequestError, match="the JSON is not an inference request") as caught:
-            await helper.run(partial(read_query, b"[]", None, 32, 4))
+            await helper.run(read_plainly, b"[]", header_length=None, size=32, most=4)
         assert (caught.value.status, caught.value.code) == (400, "malformed_request")
         await helper.close()
 
@@ -40,15 +43,16 @@ def test_a_process_that_dies_or_is_not_waited_for_is_replaced() -> None:
     async def scenario() -> None:
         helper = Helper()
         with pytest.raises(asyncio.IncompleteReadError):
-            await helper.run(partial(os._exit, 3))
-        assert await helper.run(os.getpid)
-        waiting = asyncio.create_task(helper.run(partial(os.read, os.pipe()[0], 1)))
+            await helper.run(die, b"")
+        assert await helper.run(say_who, b"")
+        waiting = asyncio.create_task(helper.run(hang, b""))
         while not helper._turn.locked():
             await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        assert await helper.run(partial(len, "four")) == 4
+        said, _ = await helper.run(say_who, b"four")
+        assert said["size"] == 4
         await helper.close()
 
     asyncio.run(scenario())

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from contract import Manifest
 from contract.graph import OUTPUT_NAMES, Outputs
+from serve.dataplane import LARGE_JSON
+from serve.v2.codec import PIECE, _numbers
 from tests.commands import RunningServer
 
 INFER = "/v2/models/tiny/infer"
@@ -122,6 +124,36 @@ def test_a_request_in_json_takes_nested_rows_and_gives_flat_ones(
     (logits,) = answer["outputs"]
     assert (logits["datatype"], logits["shape"]) == ("FP32", [1, 3])
     assert logits["data"] == pytest.approx(expected.logits[0].tolist(), rel=1e-4, abs=1e-5)
+
+
+def test_megabytes_of_json_say_the_same_as_the_tensor(client: httpx.Client, pixels: NDArray[np.uint8]) -> None:
+    many = np.concatenate([pixels] * 20)
+    given = {"name": "image", "datatype": "UINT8", "shape": list(many.shape), "data": many.tolist()}
+    wide = json.dumps({"inputs": [given]}, indent=2).encode()
+    assert len(wide) > LARGE_JSON
+    answer = client.post(INFER, content=wide).json()
+    binary = client.post(INFER, content=many.tobytes(), headers={"Inference-Header-Content-Length": "0"})
+    length = int(binary.headers["Inference-Header-Content-Length"])
+    described, values, place = json.loads(binary.content[:length])["outputs"], binary.content[length:], 0
+    assert len(answer["outputs"]) == len(described)
+    for output, other in zip(answer["outputs"], described, strict=True):
+        size = other["parameters"]["binary_data_size"]
+        assert output["data"] == np.frombuffer(values[place : place + size], "<f4").tolist()
+        place += size
+
+
+def test_numbers_beyond_what_the_shape_needs_are_413(client: httpx.Client) -> None:
+    given = {"name": "image", "datatype": "UINT8", "shape": [1, 32, 32, 3], "data": [0] * 300_000}
+    refused = client.post(INFER, json={"inputs": [given]})
+    assert refused.status_code == 413
+    assert "far more than the shape [1, 32, 32, 3] needs" in error_of(refused)
+    assert "binary tensor data extension" in error_of(refused)
+
+
+def test_millions_of_numbers_are_written_as_python_would_write_them() -> None:
+    values = np.random.default_rng(0).normal(size=(3, PIECE)).astype(np.float32)
+    assert json.loads(_numbers(values.ravel())) == values.ravel().tolist()
+    assert _numbers(values[0, :2]) == json.dumps(values[0, :2].tolist()).encode()
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
