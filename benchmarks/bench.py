@@ -97,7 +97,7 @@ def prepare(settings: BenchConfig, folder: Path) -> Ground:
 def starters(settings: BenchConfig) -> dict[str, Starter]:
     """What to measure, one after the other, by name."""
     if settings.target:
-        return {settings.target: existing(settings.target, settings.protocol)}
+        return {settings.target: existing(settings.target, settings.protocol, settings.headers)}
     return {name: STARTERS[name] for name in settings.servers}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks.load.protocols import ProtocolName
-from contract import UsageError
+from contract import UsageError, UserError
 
 ServerName = Literal[
     "lean", "torchscript", "onnx", "image_classifier", "flask", "fastapi", "litserve", "bentoml", "ray"
@@ -30,6 +30,8 @@ class BenchConfig:
     """Address of a server that is already running, http://host:port. If given, no server is started."""
     protocol: ProtocolName = "predict"
     """Protocol for the requests to --target."""
+    api_key_file: Path | None = None
+    """File whose first line is the API key of --target."""
     images: Path | None = None
     """Folder with the test images. Default: the bundle's golden files."""
     out: Path | None = None
@@ -86,6 +88,17 @@ class BenchConfig:
             return settled
         short = replace(settled, clients=(1, 8), shares=(0.5,), overloads=(2,), crowds=self.crowds[:1])
         return replace(short, seconds=4, repeats=1, soak_s=0, search_steps=0)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request says besides its picture. Raises `UserError`."""
+        if self.api_key_file is None:
+            return {}
+        try:
+            key = self.api_key_file.read_text(encoding="ascii").splitlines()[0].strip()
+        except (OSError, ValueError, IndexError) as error:
+            raise UserError(f"the API key can't be read from {self.api_key_file} ({error})") from error
+        return {"Authorization": f"Bearer {key}"}
 
     @property
     def folder(self) -> Path:

@@ -72,6 +72,7 @@ class Load:
             phases=phases,
             seed=self.seed,
             patience_s=PATIENCE_S,
+            headers=self.config.headers,
             obedient=obedient,
             tolerance=self.target.tolerance,
         )

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -103,10 +103,21 @@ def write_artifacts(run: Run, max_batch: int, stage: Path) -> list[str]:
     module = Deployable(trained.model, run.temperature, run.adjustment).eval()
     example = torch.from_numpy(prepare(examples[:2], trained.image))
     write_torchscript(module, example, stage / TORCHSCRIPT_FILE)
-    write_onnx(module, example, max_batch, stage / ONNX_FILE)
+    write_onnx(module, example, max_batch, about(trained), stage / ONNX_FILE)
     write_labels([entry.label for entry in trained.classes], stage / LABELS_FILE)
     golden = write_golden(trained.model, examples, trained.image, stage)
     return [TORCHSCRIPT_FILE, ONNX_FILE, LABELS_FILE, *golden]
+
+
+def about(trained: TrainedModel) -> dict[str, str]:
+    """What who has `model.onnx` alone needs to know: the classes, and how images are prepared."""
+    return {
+        "architecture": trained.arch,
+        "names": json.dumps({index: entry.label for index, entry in enumerate(trained.classes)}, ensure_ascii=False),
+        "display_names": json.dumps([entry.display_name for entry in trained.classes], ensure_ascii=False),
+        "image": json.dumps(asdict(trained.image)),
+        "input": "RGB pixels, uint8 [N, size, size, 3]; normalised inside",
+    }
 
 
 def write_labels(labels: list[str], path: Path) -> None:

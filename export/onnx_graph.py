@@ -4,7 +4,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import onnx
@@ -18,8 +18,11 @@ from export.deployable import Deployable
 OPSET = 18
 
 
-def write_onnx(module: Deployable, example: Tensor, max_batch: int, path: Path) -> None:
-    """Export `module`. `example` is uint8 [N >= 2, H, W, 3]; a batch of 1 would become constant (pytorch #157621)."""
+def write_onnx(module: Deployable, example: Tensor, max_batch: int, about: Mapping[str, str], path: Path) -> None:
+    """Export `module`; `about` goes into the file's metadata, for who has the file alone.
+
+    `example` is uint8 [N >= 2, H, W, 3]; a batch of 1 would become constant (pytorch #157621).
+    """
     with _quiet():
         program = torch.onnx.export(
             module,
@@ -33,6 +36,7 @@ def write_onnx(module: Deployable, example: Tensor, max_batch: int, path: Path) 
             verbose=False,
         )
     assert program is not None
+    program.model.metadata_props.update(about)
     program.save(path, external_data=False)
     onnx.checker.check_model(path, full_check=True)
 

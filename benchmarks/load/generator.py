@@ -10,8 +10,8 @@ import json
 import re
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ class Job:
     phases: Sequence[tuple[float, float]] = ()
     seed: int = 0
     patience_s: float = 30
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every request says besides its picture."""
     obedient: bool = True
     """Whether the clients of a closed loop wait when they are told to come again later."""
     tolerance: float = 1e-3
@@ -139,7 +141,8 @@ async def generate(job: Job) -> Generator:
     """Do one job."""
     timeout = aiohttp.ClientTimeout(total=job.patience_s)
     # No limit: a request that is due must not wait for another's connection.
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=job.headers) as session:
         generator = Generator(job, session)
         await generator.run()
     return generator

@@ -56,7 +56,7 @@ def read_record(folder: Path) -> Record:
 def settings_of(config: BenchConfig) -> dict[str, Any]:
     """The configuration as JSON can hold it; paths of this machine stay out."""
     values = asdict(config)
-    for name in ("bundle", "images", "out"):
+    for name in ("bundle", "images", "out", "api_key_file"):
         values.pop(name)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 

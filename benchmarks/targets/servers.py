@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,8 @@ class Target:
     """From start until it said that it is ready."""
     tolerance: float = TOLERANCE
     """How far its probabilities may be from the bundle's: a baseline prepares pictures in its own way."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What every request says besides its picture."""
 
     @property
     def url(self) -> str:
@@ -54,6 +56,7 @@ class Target:
         body: dict[str, Any] = protocol.write(picture)._asdict()
         if protocol.field:
             body = {"files": {protocol.field: ("picture.jpg", picture, "image/jpeg")}}
+        body["headers"] = {**(body.get("headers") or {}), **self.headers}
         try:
             answer = httpx.post(self.url, timeout=120, **body)
         except httpx.HTTPError as error:
@@ -166,11 +169,11 @@ def check_reachable(base: str) -> None:
         raise TargetError(f"{base} does not answer ({error}); is the server running?") from error
 
 
-def existing(base: str, protocol: ProtocolName) -> Starter:
+def existing(base: str, protocol: ProtocolName, headers: Mapping[str, str]) -> Starter:
     """A server that runs already, here or elsewhere; nothing is known of its processes."""
 
     @contextmanager
     def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
-        yield Target(name=base, base=base, model=model, protocol=protocol)
+        yield Target(name=base, base=base, model=model, protocol=protocol, headers=headers)
 
     return start

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -82,6 +83,10 @@ class DecodePool:
         return await self.large.run(work)
 
 
+class _TooLargeError(Exception):
+    """A picture takes long to unfold."""
+
+
 class Decoder:
     """Prepares pictures as one model takes them; `on_picture(seconds)` hears of each."""
 
@@ -94,7 +99,7 @@ class Decoder:
         """For each picture its pixels, or what is wrong with it. Raises `RequestError` 429."""
         self.pending += len(pictures)
         try:
-            prepared = await self.pool.quick.run_all([partial(self._prepare, data, LARGE) for data in pictures])
+            prepared = await self.pool.quick.run_all([partial(self._prepare, data, self._quick) for data in pictures])
             return [
                 self._note(*entry) if entry else await self._decode_large(data)
                 for data, entry in zip(pictures, prepared, strict=True)
@@ -103,7 +108,7 @@ class Decoder:
             self.pending -= len(pictures)
 
     async def _decode_large(self, data: bytes) -> Pixels | ImageError:
-        prepared = await self.pool.run_large(partial(self._prepare, data, math.inf))
+        prepared = await self.pool.run_large(partial(self._prepare, data, self.pool.room))
         assert prepared is not None
         return self._note(*prepared, lane=self.pool.large)
 
@@ -112,13 +117,19 @@ class Decoder:
         self._on_picture(seconds)
         return pixels
 
-    def _prepare(self, data: bytes, most: float) -> tuple[Pixels | ImageError, float] | None:
-        """What became of it and in how many seconds; None if it takes more memory than `most` bytes."""
+    def _quick(self, count: int) -> AbstractContextManager[object]:
+        """Room in the quick lane. Raises `_TooLargeError`."""
+        if count > LARGE:
+            raise _TooLargeError
+        return self.pool.room(count)
+
+    def _prepare(self, data: bytes, room: Room) -> tuple[Pixels | ImageError, float] | None:
+        """What became of it and in how many seconds; None if it is not for the quick lane."""
         started = time.perf_counter()
         try:
-            if open_image(data).memory(self._spec.resize) > most:
-                return None
-            prepared: Pixels | ImageError = preprocess(data, self._spec, self.pool.room)
+            prepared: Pixels | ImageError = preprocess(data, self._spec, room)
+        except _TooLargeError:
+            return None
         except ImageError as error:
             prepared = error
         return prepared, time.perf_counter() - started

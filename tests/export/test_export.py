@@ -100,6 +100,15 @@ def test_the_manifest_holds_the_whole_parity_table(bundle: Path) -> None:
     assert all(check["disagreement"] <= 1 and not check["problem"] for check in checks)
 
 
+def test_the_onnx_file_alone_tells_its_classes_and_how_images_are_prepared(bundle: Path) -> None:
+    manifest = Manifest.read(bundle)
+    told = {entry.key: entry.value for entry in onnx.load(bundle / "model.onnx").metadata_props}
+    assert json.loads(told["names"]) == {str(index): entry.label for index, entry in enumerate(manifest.classes)}
+    assert json.loads(told["display_names"]) == [entry.display_name for entry in manifest.classes]
+    assert json.loads(told["image"])["size"] == manifest.image.size
+    assert told["architecture"] == manifest.architecture
+
+
 def test_a_second_export_replaces_the_bundle(config: ExportConfig) -> None:
     (config.folder / ".bundle-killed").mkdir()
     export(config)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from aiohttp import web
 
+from benchmarks.config import BenchConfig
 from benchmarks.load.corpus import Entry, write_index
 from benchmarks.load.generator import Job, arrivals
 from benchmarks.load.samples import Outcome
 from benchmarks.scenarios import recovery, run_job
-from benchmarks.targets.servers import TargetError
+from benchmarks.targets.servers import TargetError, existing
 from tests.benchmarks.servers import answer, serving
 
 
@@ -82,6 +83,21 @@ def test_every_answer_is_judged(corpus: Path, tmp_path: Path, reply: web.Respons
         samples = run_job(job(base, corpus, seconds=0.2, clients=1), tmp_path)
     assert set(samples.rows["outcome"][1:].tolist()) == {expected}
     assert len(samples.latencies_ms) == (len(samples.rows) if expected == Outcome.OK else 1)
+
+
+def test_a_target_that_wants_a_key_gets_it(corpus: Path, tmp_path: Path) -> None:
+    file = tmp_path / "key.txt"
+    file.write_text("a key\nof one line\n")
+    headers = BenchConfig(bundle=tmp_path, api_key_file=file).headers
+
+    async def locked(request: web.Request) -> web.Response:
+        return answer() if request.headers.get("Authorization") == "Bearer a key" else web.Response(status=401)
+
+    with serving(locked) as base:
+        samples = run_job(job(base, corpus, seconds=0.2, clients=1, headers=headers), tmp_path)
+        with existing(base, "predict", headers)(tmp_path, "tiny", tmp_path) as target:
+            assert target.first_answer(b"picture").status_code == 200
+    assert samples.count(Outcome.OK) == len(samples.rows) > 0
 
 
 @pytest.mark.parametrize("obedient", [True, False])
