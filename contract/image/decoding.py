@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageStat
 
-from contract.image.opening import Room, open_image, unlimited
+from contract.image.opening import Room, guarded, open_image, unlimited
 from contract.image.pixels import SIXTEEN_BIT_MODES, largest_value, rgb_strips, to_rgb, upright
 from contract.image.spec import FULL_DEPTH, ImageSpec
 
@@ -20,9 +20,12 @@ def preprocess(data: bytes, spec: ImageSpec, room: Room = unlimited) -> NDArray[
     opened = open_image(data)
     with room(opened.memory(spec.resize)):
         image = opened.load(spec.resize)
-        if image.width * image.height < LARGE:
-            return resize(to_rgb(image, spec.depth, opened.orientation), spec)
-        return _resize_in_strips(image, spec, opened.orientation)
+        prepare = _resize_whole if image.width * image.height < LARGE else _resize_in_strips
+        return guarded(lambda: prepare(image, spec, opened.orientation))
+
+
+def _resize_whole(image: Image.Image, spec: ImageSpec, orientation: int) -> NDArray[np.uint8]:
+    return resize(to_rgb(image, spec.depth, orientation), spec)
 
 
 def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL_DEPTH) -> Image.Image:
@@ -33,7 +36,8 @@ def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL
     Raises `ImageError`.
     """
     opened = open_image(data)
-    return to_rgb(opened.load(shorter_side), depth, opened.orientation)
+    image = opened.load(shorter_side)
+    return guarded(lambda: to_rgb(image, depth, opened.orientation))
 
 
 def decode_reduced(data: bytes, longest_side: int, depth: int = FULL_DEPTH, room: Room = unlimited) -> Image.Image:
@@ -47,12 +51,16 @@ def decode_reduced(data: bytes, longest_side: int, depth: int = FULL_DEPTH, room
         image = opened.load(shorter_side)
         factor = max(image.size) // (2 * longest_side)
         if factor < 2 or image.width * image.height < LARGE:
-            return to_rgb(image, depth, opened.orientation)
-        width, height = upright(image.size, opened.orientation)
-        reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-        for top, strip in rgb_strips(image, depth, opened.orientation, whole=factor):
-            reduced.paste(strip.reduce(factor), (0, top // factor))
-        return reduced
+            return guarded(lambda: to_rgb(image, depth, opened.orientation))
+        return guarded(lambda: _reduce_in_strips(image, depth, opened.orientation, factor))
+
+
+def _reduce_in_strips(image: Image.Image, depth: int, orientation: int, factor: int) -> Image.Image:
+    width, height = upright(image.size, orientation)
+    reduced = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top, strip in rgb_strips(image, depth, orientation, whole=factor):
+        reduced.paste(strip.reduce(factor), (0, top // factor))
+    return reduced
 
 
 def resize(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:

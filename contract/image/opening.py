@@ -154,6 +154,8 @@ def guarded(step: Callable[[], T]) -> T:
     """Run one step of the decoder; any failure becomes an `ImageError`."""
     try:
         return step()
+    except ImageError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         raise _too_large("too many pixels") from error
     # Pillow's parsers raise OSError, ValueError, SyntaxError, struct.error, KeyError … on hostile bytes.

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -243,3 +244,13 @@ def test_pad_of_an_upright_picture_is_that_of_the_lying_one_turned() -> None:
     lying = preprocess(encode(picture, "PNG"), spec)
     standing = preprocess(encode(picture.transpose(Image.Transpose.TRANSPOSE), "PNG"), spec)
     assert np.abs(standing.astype(int) - lying.transpose(1, 0, 2)).max() <= 1
+
+
+@pytest.mark.parametrize("decode", [decode_image, partial(preprocess, spec=ImageSpec(size=8, resize=8))])
+def test_an_image_without_the_palette_that_it_needs_is_damaged(decode: Callable[[bytes], object]) -> None:
+    data = encode(Image.new("P", (20, 10)), "PNG")
+    start = data.index(b"PLTE") - 4
+    size = int.from_bytes(data[start : start + 4]) + 12
+    with pytest.raises(ImageError) as caught:
+        decode(data[:start] + data[start + size :])
+    assert caught.value.code == "unreadable_image"
