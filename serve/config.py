@@ -78,8 +78,9 @@ class ServeConfig:
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected more than 0": self.max_body_mb > 0,
-            f"max_memory_mb is {self.max_memory_mb}; expected at least {2.5 * self.max_body_mb:g}, 2.5 x max_body_mb": (
-                self.max_memory_mb >= 2.5 * self.max_body_mb
+            # Of two fifths, a quarter is kept for small bodies.
+            f"max_memory_mb is {self.max_memory_mb}; expected at least {4 * self.max_body_mb:g}, 4 x max_body_mb": (
+                self.max_memory_mb >= 4 * self.max_body_mb
             ),
             "tls_certificate or tls_key is missing; expected both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,

@@ -52,8 +52,8 @@ class PacedServer(asyncio.AbstractServer):
         """It does from the beginning."""
 
     async def serve_forever(self) -> None:
-        """Not asked for: it is uvicorn that says when the end is."""
-        raise NotImplementedError
+        """It does without being asked; wait until cancelled."""
+        await self._loop.create_future()
 
     async def wait_closed(self) -> None:
         """Wait for those that were accepted and are not yet connected, as over TLS."""
@@ -74,6 +74,7 @@ class PacedServer(asyncio.AbstractServer):
             return
         except OSError:  # too many open files: some will be closed
             self._rest()
+            return
         if self._refusals.room < 1:
             self._rest()
 

@@ -38,7 +38,7 @@ def early_route(dataplane: DataPlane) -> type[APIRoute]:
 
 
 class EarlyRefusals:
-    """The same for the connection to ask, as all that goes around a route costs five times what this does.
+    """The same for the connection to ask, as all that goes around a route costs several times what this does.
 
     What would be answered in another way, by the key or the origin that it lacks, is left to the application.
     """

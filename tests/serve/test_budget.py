@@ -15,9 +15,10 @@ from PIL import Image
 from tritonclient.grpc.service_pb2 import ModelReadyRequest
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
-from contract import ImageError
+from contract import ImageError, UsageError
 from contract.request_error import RequestError
 from serve.budget import MemoryBudget
+from serve.config import ServeConfig
 from serve.grpc.calls import SERVICE
 from tests.commands import RunningServer
 from tests.pictures import encode
@@ -29,7 +30,7 @@ LIMITS = ("--max-body-mb", "1", "--max-memory-mb", "10", "--grpc-port", "0", "--
 
 @pytest.fixture(scope="module")
 def small_server(bundle: Path) -> Iterator[RunningServer]:
-    """It holds at most 4 MB of bodies, and half of that of gRPC messages that it does not know yet."""
+    """It holds at most 4 MB of bodies, 3 MB of large ones, and half of that of gRPC messages that it does not know yet."""
     running = RunningServer(bundle, "--runners", "1", "--threads", "1", *LIMITS)
     yield running
     assert running.stop() == (0, "")
@@ -45,7 +46,8 @@ def test_bodies_that_are_never_complete_take_no_more_than_their_budget(
     head = b"POST %b HTTP/1.1\r\nHost: x\r\n%bContent-Length: 950000\r\n\r\n" % (route, kind)
     part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' if kind else b""
     with ExitStack() as stack:
-        clients = [stack.enter_context(connect(small_server)) for _ in range(5)]
+        # Large bodies may take 3 MB of the 4: all but one.
+        clients = [stack.enter_context(connect(small_server)) for _ in range(4)]
         for client in clients:
             client.sendall(head + part + b"x" * 900_000)
         (refused,) = select.select(clients, [], [], 20)[0]
@@ -75,6 +77,14 @@ def test_a_picture_that_can_not_be_unpacked_within_the_budget_is_413(small_serve
     assert refused.status_code == 413
     assert refused.json()["error"]["code"] == "image_too_large"
     assert "takes 8 MB of memory once it is unpacked; expected at most 6 MB" in refused.json()["error"]["message"]
+
+
+def test_the_largest_body_fits_into_the_least_memory_that_may_be_given() -> None:
+    config = ServeConfig(bundle=Path("bundle"), max_body_mb=20, max_memory_mb=80)
+    with MemoryBudget(config.max_memory_bytes).account() as account:
+        account.take(config.max_body_bytes)
+    with pytest.raises(UsageError, match=r"max_memory_mb is 79; expected at least 80, 4 x max_body_mb"):
+        ServeConfig(bundle=Path("bundle"), max_body_mb=20, max_memory_mb=79)
 
 
 def test_pictures_wait_until_there_is_room_for_them() -> None:
