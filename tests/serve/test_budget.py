@@ -30,7 +30,7 @@ LIMITS = ("--max-body-mb", "1", "--max-memory-mb", "10", "--grpc-port", "0", "--
 
 @pytest.fixture(scope="module")
 def small_server(bundle: Path) -> Iterator[RunningServer]:
-    """It holds at most 4 MB of bodies, 3 MB of large ones, and half of that of gRPC messages that it does not know yet."""
+    """It holds at most 4 MB of bodies, 3 of them large ones, and 2 MB of gRPC messages that it does not know yet."""
     running = RunningServer(bundle, "--runners", "1", "--threads", "1", *LIMITS)
     yield running
     assert running.stop() == (0, "")
