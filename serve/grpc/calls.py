@@ -4,10 +4,11 @@ As `serve/rest/` has it for HTTP.
 """
 
 import asyncio
+import contextlib
 import math
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,14 +26,17 @@ from serve.observability.record import REQUEST_ID, RequestRecord, choose_id
 from serve.observability.timing import Timing
 
 SERVICE = "/inference.GRPCInferenceService/"
+HEALTH = "/grpc.health.v1.Health/"
 # The calls that are answered, each with the path that asks the same over REST and so wants the same key.
 PATHS = {
-    "ServerLive": "/v2/health/live",
-    "ServerReady": "/v2/health/ready",
-    "ServerMetadata": "/v2",
-    **dict.fromkeys(("ModelReady", "ModelMetadata", "ModelConfig", "ModelStatistics", "ModelInfer"), "/v2/models/"),
+    f"{HEALTH}Check": "/v2/health/ready",
+    f"{HEALTH}Watch": "/v2/health/ready",
+    f"{SERVICE}ServerLive": "/v2/health/live",
+    f"{SERVICE}ServerReady": "/v2/health/ready",
+    f"{SERVICE}ServerMetadata": "/v2",
+    **{f"{SERVICE}Model{name}": "/v2/models/" for name in ("Ready", "Metadata", "Config", "Statistics", "Infer")},
 }
-REPOSITORY = dict.fromkeys(("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"), "/v2/repository/")
+REPOSITORY = {f"{SERVICE}Repository{name}": "/v2/repository/" for name in ("Index", "ModelLoad", "ModelUnload")}
 # What is not here is INVALID_ARGUMENT.
 STATUS = {
     401: grpc.StatusCode.UNAUTHENTICATED,
@@ -113,13 +117,14 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
     def __init__(self, dataplane: DataPlane, keys: Keys) -> None:
         self._keys, self._recorder = keys, dataplane.recorder
         self._memory, self._config = dataplane.memory, dataplane.config
-        self._paths = {SERVICE + name: path for name, path in (PATHS | (REPOSITORY if keys.admin else {})).items()}
-        self._reading: set[asyncio.Timeout] = set()
+        self._paths = PATHS | (REPOSITORY if keys.admin else {})
+        self._open: set[asyncio.Timeout] = set()
 
     def hurry(self) -> None:
-        """The server ends: who is silent must not hold it up."""
-        for patience in self._reading:
-            patience.reschedule(asyncio.get_running_loop().time() + LAST_S)
+        """The server ends: neither who is silent nor who listens for as long as it lives must hold it up."""
+        now = asyncio.get_running_loop().time()
+        for patience in self._open:
+            patience.reschedule(now if patience.when() is None else now + LAST_S)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], details: Any) -> Any:
         """How to answer this call; None where it is not."""
@@ -135,22 +140,42 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             with self._memory.account() as account:
                 call.account = account
                 message = await self._read(call, account, handler.request_deserializer)
-                return await handler.unary_unary(message, call)
+                return message if handler.response_streaming else await handler.unary_unary(message, call)
 
         async def answer(_: object, context: Any) -> Any:
             return await self._answer(Call(details.method, headers, context), work)
 
+        async def follow(_: object, context: Any) -> None:
+            await self._follow(handler.unary_stream(await answer(_, context), context))
+
         # As a stream of one message: grpc would receive a lone one before it asks us, however long that takes, and
         # answer for one that it can't parse with the name of a class.
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(follow, response_serializer=handler.response_serializer)
         return grpc.stream_unary_rpc_method_handler(answer, response_serializer=handler.response_serializer)
+
+    async def _follow(self, telling: Awaitable[None]) -> None:
+        """Tell a client what changes until it leaves or the server ends. Its request has been recorded."""
+        with contextlib.suppress(TimeoutError):
+            async with self._patience(None):
+                await telling
+
+    @contextlib.asynccontextmanager
+    async def _patience(self, seconds: float | None) -> AsyncIterator[None]:
+        """Wait so long at most; less once the server ends. Raises `TimeoutError`."""
+        async with asyncio.timeout(seconds) as patience:
+            self._open.add(patience)
+            try:
+                yield
+            finally:
+                self._open.discard(patience)
 
     async def _read(self, call: Call, account: Account, parse: Callable[[bytes], Any]) -> Any:
         """The call's message. Raises `RequestError`."""
         # grpc tells how long a message is only once all of it is here.
         await account.reserve(self._config.max_body_bytes, self._config.max_wait_ms / 1000)
         try:
-            async with asyncio.timeout(MESSAGE_S) as patience:
-                self._reading.add(patience)
+            async with self._patience(MESSAGE_S):
                 data = await call.receive()
             if data is not grpc.aio.EOF:
                 account.keep(len(data))
@@ -161,8 +186,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc] # grpc 
             ) from None
         except DecodeError as error:
             raise malformed_request("the message is malformed; expected a protobuf message of this method") from error
-        finally:
-            self._reading.discard(patience)
         # Of the larger one grpc has told the client itself.
         raise RequestError(
             413,

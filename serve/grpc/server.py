@@ -6,12 +6,14 @@ import logging
 
 import grpc
 from grpc._cython import cygrpc
+from grpc_health.v1 import health_pb2_grpc
 from tritonclient.grpc.service_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 
 from contract.errors import StartError
 from serve.auth import Keys
 from serve.dataplane import DataPlane
 from serve.grpc.calls import CallInterceptor
+from serve.grpc.health import HealthService
 from serve.grpc.service import InferenceService
 
 OPTIONS = {
@@ -37,7 +39,7 @@ logging.getLogger("grpc").setLevel(logging.CRITICAL)
 class MendedServer(cygrpc.AioServer):  # type: ignore[misc] # grpc ships no types
     """grpc's server (1.85) ends for good when a call's method is not UTF-8: it decodes the names of unregistered ones.
 
-    All that `add_GRPCInferenceServiceServicer_to_server` knows are registered, so that the others need no name.
+    All that the two `add_..._to_server` know are registered, so that the others need no name.
     """
 
     async def _request_call(self) -> None:
@@ -58,6 +60,7 @@ class GrpcServer:
     def __init__(self, dataplane: DataPlane, keys: Keys, address: str) -> None:
         self._dataplane, self._keys, self.address = dataplane, keys, address
         self._calls = CallInterceptor(dataplane, keys)
+        self._health = HealthService()
         self._server: grpc.aio.Server | None = None
 
     @property
@@ -71,6 +74,8 @@ class GrpcServer:
         self._server = grpc.aio.server(interceptors=[self._calls], options=list(options.items()))
         service = InferenceService(self._dataplane, repository=self._keys.admin is not None)
         add_GRPCInferenceServiceServicer_to_server(service, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        await self._health.start()
         self._listen(self._server)
         await self._server.start()
 
@@ -84,6 +89,10 @@ class GrpcServer:
                 server.add_insecure_port(self.address)
         except RuntimeError as error:
             raise StartError(f"can't listen on {self.address} for gRPC; choose another --grpc-port") from error
+
+    async def leave(self) -> None:
+        """Tell who asks, and who watches, that new calls should go elsewhere."""
+        await self._health.enter_graceful_shutdown()
 
     async def stop(self, seconds: float) -> None:
         """Take no more calls; those that were taken have so long."""

@@ -27,6 +27,9 @@ class OtherPort(Protocol):
     async def start(self) -> None:
         """Listen."""
 
+    async def leave(self) -> None:
+        """It is no longer ready."""
+
     async def stop(self, seconds: float) -> None:
         """Take no more; what was taken has so long."""
 
@@ -93,5 +96,8 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end."""
+        if not self._health.ready:
+            for other in self._others:
+                await other.leave()
         over = time.monotonic() >= self._end or self._health.failure is not None
         return await super().on_tick(counter) or over
