@@ -1,11 +1,13 @@
 """The calls of the Open Inference Protocol V2 over gRPC; each says what the same path says over REST."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from google.protobuf.json_format import ParseDict
 from pydantic import BaseModel, ValidationError
 from tritonclient.grpc import service_pb2
+from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer
 
 from contract.graph import Outputs
@@ -55,7 +57,7 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
     async def ModelConfig(self, request: Any, call: Call) -> Any:
         """The model's configuration, in Triton's terms."""
         served = self._registry.find(request.name, request.version or None)
-        return fill(service_pb2.ModelConfigResponse(), {"config": configure(*served.settings)})
+        return service_pb2.ModelConfigResponse(config=fill(ModelConfig(), configure(*served.settings)))
 
     async def ModelStatistics(self, request: Any, call: Call) -> Any:
         """Counts and nanoseconds since the model was loaded; of all models if none is named."""
@@ -98,9 +100,9 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
         return service_pb2.RepositoryModelUnloadResponse()
 
 
-def fill(message: Any, said: dict[str, Any]) -> Any:
-    """The message that says so; REST may say more than it has room for."""
-    return ParseDict(said, message, ignore_unknown_fields=True)
+def fill(message: Any, said: Any) -> Any:
+    """The message that says what a dataclass does; REST may say more than it has room for."""
+    return ParseDict(asdict(said), message, ignore_unknown_fields=True)
 
 
 def check(kind: type[Parameters], request: Any) -> Parameters:

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 
 @dataclass
@@ -44,21 +43,3 @@ class Statistics:
         for wait in waits_s:
             self.queue.add(wait)
             self.compute_infer.add(inference_s)
-
-    def describe(self, model: str, version: str) -> dict[str, Any]:
-        """The entry of `model_stats`."""
-        none = asdict(Duration())
-        stages = {name: asdict(getattr(self, name)) for name in ("success", "fail", "queue", "compute_input")}
-        rest = {"compute_infer": asdict(self.compute_infer), "compute_output": none}
-        return {
-            "name": model,
-            "version": version,
-            "last_inference": self.last_ms,
-            "inference_count": self.inferences,
-            "execution_count": sum(taken.count for taken in self.batches.values()),
-            "inference_stats": {**stages, **rest, "cache_hit": none, "cache_miss": none},
-            "batch_stats": [
-                {"batch_size": size, "compute_input": none, "compute_infer": asdict(taken), "compute_output": none}
-                for size, taken in sorted(self.batches.items())
-            ],
-        }

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from serve.auth import ADMIN_FOLDER, API_NEEDED, Keys
 from serve.rest.openapi.documents import HEADERS, JSON, PARAMETERS, V2, Refusal, error_form, reference
+from serve.rest.openapi.examples import Examples
 from serve.v2.types import InferRequest
 
 Document = dict[str, Any]
@@ -46,9 +47,10 @@ class DocumentContext:
 def complete(document: Document, context: DocumentContext) -> Document:
     """The document with all that. `document` is changed."""
     document["info"]["description"], components = ABOUT, document["components"]
+    examples = Examples(components["schemas"])
     for path, methods in document["paths"].items():
         for operation in methods.values():
-            _complete_operation(path, operation, context)
+            _complete_operation(path, operation, context, examples)
     _, requests = models_json_schema([(InferRequest, "validation")], ref_template=SCHEMAS + "{model}")
     components["schemas"] |= requests["$defs"]
     for name in FASTAPIS:
@@ -59,12 +61,14 @@ def complete(document: Document, context: DocumentContext) -> Document:
     return document
 
 
-def _complete_operation(path: str, operation: Document, context: DocumentContext) -> None:
+def _complete_operation(path: str, operation: Document, context: DocumentContext, examples: Examples) -> None:
     responses = operation["responses"]
     if FASTAPIS[0] in str(responses.get("422")):
         del responses["422"]
     for status, response in responses.items():
         response["headers"] = {**response.get("headers", {}), **_headers(status)}
+        if "example" not in (content := response["content"].get(JSON, {"example": None})):
+            content["example"] = examples.of(content["schema"])
     for status in EVERYWHERE:
         responses[status] = {"$ref": f"#/components/responses/{_name(status, path)}"}
     for parameter in operation.get("parameters", []):

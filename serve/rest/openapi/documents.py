@@ -13,6 +13,8 @@ from serve.v2.codec import HEADER as LENGTH_HEADER
 Responses = dict[int | str, dict[str, Any]]
 JSON = "application/json"
 V2 = "/v2"
+# A grey square, so that the example can be sent to any model.
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mOsYIAAJgaKGAAj0ACID/6ywQAAAABJRU5ErkJggg=="
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,11 @@ def refusals(given: Mapping[int, Refusal], path: str = "/") -> Responses:
     return described
 
 
-def answer(description: str, example: Any, kind: str = JSON) -> Responses:
-    """The answer where nothing is wrong."""
-    return {200: {"description": description, "content": {kind: {"example": example}}}}
+def leaving(model: type, example: Any) -> Responses:
+    """The answer of a route that tells the health, once the server has been told to end."""
+    return {
+        503: {"model": model, "description": "The server is shutting down", "content": {JSON: {"example": example}}}
+    }
 
 
 def reference(part: str, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from serve.health import Health
 from serve.observability.metrics import ServerMetrics
-from serve.rest.openapi.documents import Responses, answer
+from serve.rest.openapi.documents import leaving
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,31 +18,21 @@ class HealthStatus:
     status: Literal["Healthy", "Unhealthy"]
 
 
-HEALTH: Responses = {
-    **answer("The server accepts requests", {"status": "Healthy"}),
-    503: {
-        "model": HealthStatus,
-        "description": "The server is shutting down",
-        "content": {"application/json": {"example": {"status": "Unhealthy"}}},
-    },
-}
-COUNTED = answer(
-    "Metrics in Prometheus' text format",
-    'resnet_service_requests_total{route="/predict",status="200"} 17.0\n',
-    "text/plain",
-)
+HEALTH = leaving(HealthStatus, {"status": "Unhealthy"})
 
 
 def routes(metrics: ServerMetrics, health: Health) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["Server"])
 
-    @router.get("/ping", response_model=HealthStatus, responses=HEALTH)
+    @router.get(
+        "/ping", response_model=HealthStatus, response_description="The server accepts requests", responses=HEALTH
+    )
     async def ping() -> JSONResponse:
         """Health check: the bundles are verified, their golden files agree, and the server is not shutting down."""
         return JSONResponse({"status": "Healthy" if health.ready else "Unhealthy"}, 200 if health.ready else 503)
 
-    @router.get("/metrics", response_class=PlainTextResponse, responses=COUNTED)
+    @router.get("/metrics", response_class=PlainTextResponse, response_description="Prometheus' text format")
     async def all_metrics() -> Response:
         """Metrics for Prometheus."""
         return Response(metrics.render(), media_type="text/plain; version=0.0.4")

@@ -5,12 +5,6 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from serve.models.registry import ModelRegistry
-from serve.rest.openapi.documents import answer
-
-SERVED = answer(
-    "The models, sorted by name",
-    [{"name": "leaf", "versions": [{"version": "1", "labels": ["stable"]}, {"version": "2", "labels": ["canary"]}]}],
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +27,7 @@ def routes(registry: ModelRegistry) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["Server"])
 
-    @router.get("/models", responses=SERVED)
+    @router.get("/models", response_description="The models, sorted by name")
     async def served() -> list[ListedModel]:
         """List the models that are being served, with their versions."""
         return [

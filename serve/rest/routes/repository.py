@@ -19,7 +19,7 @@ from serve.control_plane import (
     unload_version,
 )
 from serve.models.registry import ModelRegistry
-from serve.rest.openapi.documents import MISSING, V2, Refusal, answer, refusals
+from serve.rest.openapi.documents import MISSING, V2, Refusal, refusals
 
 FOLDER = "/v2/repository"
 REFUSED = {
@@ -35,11 +35,8 @@ REFUSED = {
     ),
 }
 ERRORS = refusals(REFUSED, V2)
-INDEX = answer(
-    "All versions in the folder",
-    [{"name": "leaf", "version": "1", "state": "READY", "reason": "", "labels": ["stable"]}],
-)
-CHANGED = INDEX | refusals(MISSING, V2)
+ERRORS_OF_ONE = refusals(MISSING, V2)
+LISTED = "All versions in the folder"
 Index = Annotated[IndexRequest | None, Body(examples=[{"ready": True}])]
 Load = Annotated[LoadRequest | None, Body(examples=[{"parameters": {"label": "canary", "mirror": 0.1}}])]
 Unload = Annotated[UnloadRequest | None, Body(examples=[{"parameters": {"label": "canary"}}])]
@@ -55,12 +52,12 @@ def routes(registry: ModelRegistry) -> APIRouter:
         strict_content_type=False,
     )
 
-    @router.post("/index", responses=INDEX)
+    @router.post("/index", response_description=LISTED)
     async def index(request: Index = None) -> list[IndexEntry]:
         """List all versions in the models folder, and whether they are loaded."""
         return await list_versions(registry, only_ready=request is not None and request.ready)
 
-    @router.post("/models/{model}/load", responses=CHANGED)
+    @router.post("/models/{model}/load", response_description=LISTED, responses=ERRORS_OF_ONE)
     async def load(model: str, request: Load = None) -> list[IndexEntry]:
         """Read the folder again; load, verify and warm up a version; then replace the previous version with it.
 
@@ -69,7 +66,7 @@ def routes(registry: ModelRegistry) -> APIRouter:
         await load_version(registry, model, request.parameters if request else LoadParameters())
         return [entry for entry in await list_versions(registry) if entry.name == model]
 
-    @router.post("/models/{model}/unload", responses=CHANGED)
+    @router.post("/models/{model}/unload", response_description=LISTED, responses=ERRORS_OF_ONE)
     async def unload(model: str, request: Unload = None) -> list[IndexEntry]:
         """Unload a model, or only its canary. Requests that it already has are still answered."""
         await unload_version(registry, model, request.parameters if request else UnloadParameters())

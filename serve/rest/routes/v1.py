@@ -4,6 +4,7 @@ Specification: kserve/website, data plane v1 protocol; an instance is an image f
 """
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -14,7 +15,7 @@ from serve.dataplane import DataPlane
 from serve.errors import malformed_request
 from serve.models.answers import raise_if_unreadable
 from serve.rest.early import early_route
-from serve.rest.openapi.documents import JSON, REFUSALS, answer, refusals
+from serve.rest.openapi.documents import JSON, PICTURE, REFUSALS, refusals
 from serve.rest.picture_request import admit
 from serve.scheduling.helper import Answer
 
@@ -26,8 +27,6 @@ INSTANCES = {
     "properties": {"instances": {"type": "array", "minItems": 1, "items": INSTANCE}},
     "required": ["instances"],
 }
-# A grey square, so that the example can be sent to any model.
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mOsYIAAJgaKGAAj0ACID/6ywQAAAABJRU5ErkJggg=="
 BODY: dict[str, Any] = {
     "parameters": [{"$ref": "#/components/parameters/Timeout"}],
     "requestBody": {
@@ -35,18 +34,22 @@ BODY: dict[str, Any] = {
         "content": {JSON: {"schema": INSTANCES, "example": {"instances": [{"b64": PICTURE}]}}},
     },
 }
-PREDICTED = answer(
-    "Probabilities of the best classes, for each image",
-    {"predictions": [{"rust": 0.97, "healthy": 0.02, "blight": 0.01}]},
-)
+PREDICTED = "Probabilities of the best classes, for each image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """Label -> probability, for each image."""
+
+    predictions: list[dict[str, float]]
 
 
 def routes(dataplane: DataPlane) -> APIRouter:
     """The route."""
     router = APIRouter(tags=["KServe V1"], route_class=early_route(dataplane), responses=refusals(REFUSALS))
 
-    @router.post("/v1/models/{model}:predict", openapi_extra=BODY, responses=PREDICTED)
-    async def predict(request: Request, model: str) -> dict[str, list[dict[str, float]]]:
+    @router.post("/v1/models/{model}:predict", openapi_extra=BODY, response_description=PREDICTED)
+    async def predict(request: Request, model: str) -> Predicted:
         """Classify images in base64: for each, label -> probability of the 5 best classes."""
         with admit(dataplane, request, model) as asked:
             body = await asked.read_body()
@@ -54,7 +57,7 @@ def routes(dataplane: DataPlane) -> APIRouter:
             results = await asked.run(pictures)
             outputs = [raise_if_unreadable(result, place, len(results)) for place, result in enumerate(results, 1)]
             named = [asked.served.answers.name(each, TORCHSERVE_TOP_K).predictions for each in outputs]
-            return {"predictions": [by_label(predictions) for predictions in named]}
+            return Predicted(predictions=[by_label(predictions) for predictions in named])
 
     return router
 

@@ -1,6 +1,6 @@
 """The Open Inference Protocol V2 over REST, with the extensions that Triton's clients know."""
 
-from typing import Any
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -27,6 +27,7 @@ from serve.v2.responses import (
 
 MODEL = "/v2/models/{model}"
 VERSIONED = "/v2/models/{model}/versions/{version}"
+COUNTED = "The statistics of each model"
 
 
 def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRouter:
@@ -57,29 +58,33 @@ def routes(dataplane: DataPlane, health: Health, *, repository: bool) -> APIRout
 
 
 def _add_server(router: APIRouter, registry: ModelRegistry, health: Health, *, repository: bool) -> None:
-    @router.get("/v2", response_model=ServerMetadata, responses=documents.SERVER)
-    async def server() -> dict[str, Any]:
+    @router.get("/v2", response_description="The server's name and extensions")
+    async def server() -> ServerMetadata:
         """The server's name, version and protocol extensions."""
         return describe_server(repository=repository)
 
-    @router.get("/v2/health/live", responses=documents.LIVE)
+    @router.get("/v2/health/live", response_description="The server is running")
     async def live() -> ServerLive:
         """Liveness check: the server's event loop is running."""
         return ServerLive(live=True)
 
-    @router.get("/v2/health/ready", response_model=ServerReady, responses=documents.READY)
+    ready_said = "The server accepts new requests"
+
+    @router.get(
+        "/v2/health/ready", response_model=ServerReady, response_description=ready_said, responses=documents.READY
+    )
     async def ready() -> JSONResponse:
         """Readiness check: the server accepts new requests."""
         return JSONResponse({"live": True, "ready": health.ready}, 200 if health.ready else 503)
 
-    @router.get("/v2/models/stats", response_model=Statistics, responses=documents.COUNTED)
-    async def all_statistics() -> dict[str, Any]:
+    @router.get("/v2/models/stats", response_description=COUNTED)
+    async def all_statistics() -> Statistics:
         """Request counts and durations (in nanoseconds) since each model was loaded."""
         return count((served.id, served.statistics) for served in registry.served_models)
 
 
 def _add_model(router: APIRouter, registry: ModelRegistry, health: Health) -> None:
-    async def metadata(model: str, version: str | None = None) -> dict[str, Any]:
+    async def metadata(model: str, version: str | None = None) -> ModelMetadata:
         """The model's inputs and outputs."""
         return describe(registry.find(model, version).model.manifest, registry.versions(model))
 
@@ -88,20 +93,19 @@ def _add_model(router: APIRouter, registry: ModelRegistry, health: Health) -> No
         registry.find(model, version)
         return JSONResponse({"name": model, "ready": health.ready}, 200 if health.ready else 503)
 
-    async def configuration(model: str, version: str | None = None) -> dict[str, Any]:
+    async def configuration(model: str, version: str | None = None) -> ModelConfiguration:
         """The model's configuration in Triton's format."""
         return configure(*registry.find(model, version).settings)
 
-    async def statistics(model: str, version: str | None = None) -> dict[str, Any]:
+    async def statistics(model: str, version: str | None = None) -> Statistics:
         """Request counts and durations (in nanoseconds) since the model was loaded."""
         served = registry.find(model, version)
         return count([(served.id, served.statistics)])
 
-    counted = documents.NOT_FOUND | documents.COUNTED
     for path in (MODEL, VERSIONED):
-        router.get(path, response_model=ModelMetadata, responses=documents.METADATA)(metadata)
-        router.get(f"{path}/ready", response_model=ModelReady, responses=documents.MODEL_READY)(ready)
-        router.get(f"{path}/config", response_model=ModelConfiguration, responses=documents.CONFIGURATION)(
-            configuration
-        )
-        router.get(f"{path}/stats", response_model=Statistics, responses=counted)(statistics)
+        get = partial(router.get, responses=documents.NOT_FOUND)
+        get(path, response_description="The model's inputs and outputs")(metadata)
+        get(f"{path}/config", response_description="As perf_analyzer and model_analyzer request it")(configuration)
+        get(f"{path}/stats", response_description=COUNTED)(statistics)
+        is_ready = partial(router.get, responses=documents.MODEL_READY, response_model=ModelReady)
+        is_ready(f"{path}/ready", response_description="The model is ready")(ready)
