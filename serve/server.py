@@ -24,7 +24,7 @@ from serve.health import Health
 from serve.models.loader import Loader
 from serve.models.registry import ModelRegistry
 from serve.models.repository import open_repository
-from serve.network.connection import guarded_protocol
+from serve.network.crowd import crowd_protocol
 from serve.network.draining import SHUTDOWN_S, DrainingServer
 from serve.network.listening import bind, raise_file_limit
 from serve.network.memory import give_back_large_blocks
@@ -82,7 +82,7 @@ def configure(app: FastAPI, dataplane: DataPlane) -> uvicorn.Config:
     try:
         settings = uvicorn.Config(
             app,
-            http=guarded_protocol(
+            http=crowd_protocol(
                 partial(record_refusal, dataplane.recorder), app.state.early_refusals, lambda: dataplane.is_crowded
             ),
             loop="serve.network.event_loop:GuardedLoop",

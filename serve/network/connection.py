@@ -4,21 +4,19 @@ uvicorn by itself waits without end for a first byte, a header, a body or a read
 """
 
 import asyncio
-import json
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from serve.errors import body_for
 from serve.network.heads import whole_lines, without_upgrade
 from serve.network.lingering import LingeringTransport
-from serve.network.put_off import LONGEST_S, PutOff
-from serve.network.refusal_rate import FIRST_PER_S, PER_S, RefusalRate
-from serve.network.refused import OnHead, OnRefused, Refusal, RefusedRequest
+from serve.network.refused import OnRefused, RefusedRequest, last_answer
+from serve.network.write_guard import BYTES_S, WriteGuard
 
 HEAD_S = 5.0
 HEAD_BYTES = 16_384
@@ -27,22 +25,7 @@ BODY_S = 10.0
 """In every so many seconds of a body, those bytes must come that `BYTES_S` gives."""
 CHECK_S = 2.0
 """The same once the server ends; and how often a limit is looked at again that had to wait for something else."""
-WRITE_S = 10.0
-"""In every so many seconds what waits to be read must be read at `BYTES_S`, or to its end."""
-BYTES_S = 50_000
 PIPELINED = 16
-
-
-def guarded_protocol(on_refused: OnRefused, on_head: OnHead, is_crowded: Callable[[], bool]) -> "type[GuardedProtocol]":
-    """The protocol for uvicorn; `on_refused` hears of requests that no application sees, and gives each an id.
-
-    `on_head` may refuse a request before the application sees it, which it records itself; `is_crowded` says whether
-    whoever comes now would be refused.
-    """
-    own = {"on_refused": staticmethod(on_refused), "on_head": staticmethod(on_head)}
-    own |= {"refusals": RefusalRate(PER_S), "first_refusals": RefusalRate(FIRST_PER_S)}
-    own |= {"put_off": PutOff(is_crowded)}
-    return type("ServerProtocol", (GuardedProtocol,), own)
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -55,7 +38,6 @@ class GuardedProtocol(HttpToolsProtocol):
     url = b""
     """Of the last request that was read; uvicorn sets it when one begins."""
     _guard: asyncio.TimerHandle | None = None
-    _write_guard: asyncio.TimerHandle | None = None
     _active: RequestResponseCycle | None = None
     """The request that is being answered; uvicorn's `cycle` is the last that was read, of several sent at once."""
     _in_head = False
@@ -67,34 +49,24 @@ class GuardedProtocol(HttpToolsProtocol):
     _fields_size = 0
     _begun = b""
     """The line of the head that is not whole yet."""
-    _unread = 0
     _began = 0.0
     """When the head began to come."""
-    _answered = 0
-    """Requests that were answered, or refused."""
     _refused_early = False
     """Whether the request whose body comes was, before the application saw it."""
-    _put_off_s = 0.0
-    """In how many seconds the client was told to come again, if it is kept to that."""
     on_refused: OnRefused = staticmethod(lambda _: uuid.uuid4().hex)
-    on_head: OnHead = staticmethod(lambda _scope, _began: None)
-    refusals = RefusalRate(PER_S)
-    first_refusals = RefusalRate(FIRST_PER_S)
-    """Those of each connection's first request."""
-    put_off = PutOff(lambda: False)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head of the first request is due."""
         self._lingering = LingeringTransport(transport, self.loop, lambda: self._in_body)
+        self._write_guard = WriteGuard(transport, self.loop)
         super().connection_made(self._lingering)  # type: ignore[arg-type]
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """No timer outlives its connection, and nothing more is written to it."""
         self._set_guard(None)
-        self._set_write_guard(None)
+        self._write_guard.stop()
         self._lingering.forget()
-        self.put_off.forget(self)
         if self._active:  # uvicorn tells only its `cycle`
             self._active.disconnected = True
             self._active.message_event.set()
@@ -119,7 +91,6 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and self._fruitless > HEAD_BYTES:
             self._refuse_head()
-        self._put_off()  # it may have waited for the rest of a body
 
     def on_message_begin(self) -> None:
         """A request begins, perhaps in the same bytes that end the one before."""
@@ -157,34 +128,8 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def _refuse_early(self) -> bool:
-        """Whether this request is refused at once. What is unusual is for the application to judge."""
-        if not self._is_idle or self.pipeline or self.parser.get_http_version() != "1.1" or b"%" in self.url:
-            return False
-        scope: dict[str, Any] = self.scope  # type: ignore[assignment]
-        scope["method"] = self.parser.get_method().decode("ascii")
-        scope["path"] = self.url.partition(b"?")[0].decode("ascii", "replace")
-        refusal = self.on_head(scope, self._began)
-        if refusal:
-            self._tell(refusal)
-        return refusal is not None
-
-    def _tell(self, refusal: Refusal) -> None:
-        fields = [*self.server_state.default_headers, *refusal.raw_headers]
-        if ends := not self.parser.should_keep_alive():
-            fields.append((b"connection", b"close"))
-        head = b"".join(b"%b: %b\r\n" % field for field in fields)
-        self.transport.write(STATUS_LINE[refusal.status_code] + head + b"\r\n" + refusal.body)
-        self._note_answer(float(dict(refusal.raw_headers).get(b"retry-after", 0)))
-        if ends:
-            self.transport.close()
-
-    def _note_answer(self, put_off_s: float) -> None:
-        """The client has its answer, or was told to come again in so many seconds; how long it reads is bounded."""
-        self._set_write_guard(WRITE_S)
-        self._answered += 1
-        if put_off_s:
-            (self.refusals if self._answered > 1 else self.first_refusals).refused()
-        self._put_off_s = put_off_s if self.refusals.room < 0 else 0.0
+        """Whether this request has been refused at once, so that the application need not see it."""
+        return False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
@@ -212,10 +157,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written; a client that does not read it is cut off."""
-        scope: dict[str, Any] = self._active.scope if self._active else {}  # type: ignore[assignment]
         super().on_response_complete()  # which may begin with the next request
-        self._note_answer(scope.get("put_off_s", 0.0))
-        self._put_off()
+        self._write_guard.restart()
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP gets the error form as well."""
@@ -232,30 +175,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client does not read what it asked for."""
         super().pause_writing()
-        self._set_write_guard(WRITE_S)
+        self._write_guard.restart()
 
     def resume_writing(self) -> None:
         """It does again; what is left must be read too."""
-        self._set_write_guard(WRITE_S)
+        self._write_guard.restart()
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
         """No request came after an answer."""
         self._end_idle()
-
-    def _put_off(self) -> None:
-        """Read nothing before the client should come again, unless there is room for it sooner."""
-        busy = self._in_head or self._in_body or self.pipeline or not self._is_idle
-        if self._put_off_s and not busy and not self.transport.is_closing():
-            self._unset_keepalive_if_required()
-            self.flow.pause_reading()
-            self._set_guard(min(self._put_off_s, LONGEST_S), self._come_again)
-            self.put_off.hold(self, self._come_again)
-
-    def _come_again(self) -> None:
-        self.put_off.forget(self)
-        self.flow.resume_reading()
-        self._set_guard(self.timeout_keep_alive, self._end_idle)
 
     @property
     def _is_idle(self) -> bool:
@@ -300,15 +229,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer in the error form, unless that would end up in another answer, and hang up."""
         if not self.transport.is_closing() and (request_id := self._end_request(status, code)):
-            body = json.dumps(body_for(self.url.decode("latin-1"), code, message)).encode()
-            fields = {
-                "content-type": "application/json",
-                "content-length": len(body),
-                "connection": "close",
-                "x-request-id": request_id,
-            }
-            head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-            self.transport.write(STATUS_LINE[status] + head.encode() + b"\r\n" + body)
+            body = body_for(self.url.decode("latin-1"), code, message)
+            self.transport.write(last_answer(status, body, request_id))
         self._hang_up()
 
     def _end_request(self, status: int, code: str) -> str | None:
@@ -331,29 +253,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _hang_up(self) -> None:
         """Close once what was written is read; the write guard cuts off a client that does not read."""
         self._set_guard(None)
-        if not self._write_guard:
-            self._set_write_guard(WRITE_S)
+        self._write_guard.start()
         self._lingering.close_now()
-
-    def _check_read(self) -> None:
-        """Whether the client has read enough since; a little moves between two kernels even if it reads nothing."""
-        unread = self.transport.get_write_buffer_size()
-        if unread and self._unread - unread < BYTES_S * WRITE_S:
-            self.transport.abort()
-        elif unread:
-            self._set_write_guard(WRITE_S)
 
     def _set_guard(self, seconds: float | None, act: Callable[[], object] | None = None) -> None:
         """At most one timer watches over what is received."""
         if self._guard:
             self._guard.cancel()
         self._guard = self.loop.call_later(seconds, act) if seconds is not None and act else None
-
-    def _set_write_guard(self, seconds: float | None) -> None:
-        """And one over what is sent."""
-        if self._write_guard:
-            self._write_guard.cancel()
-            self._write_guard = None
-        self._unread = self.transport.get_write_buffer_size() if seconds else 0
-        if seconds and self._unread:
-            self._write_guard = self.loop.call_later(seconds, self._check_read)

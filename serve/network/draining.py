@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from serve.health import Health
-from serve.network.connection import GuardedProtocol
+from serve.network.crowd import CrowdProtocol
 from serve.network.event_loop import GuardedLoop
 
 SHUTDOWN_S = 20
@@ -70,7 +70,7 @@ class DrainingServer(uvicorn.Server):
     async def listen(self, sockets: list[socket.socket] | None) -> None:
         """Accept what comes over HTTP, as fast as it can be refused."""
         loop, protocol = asyncio.get_running_loop(), self.config.http_protocol_class
-        if isinstance(loop, GuardedLoop) and issubclass(protocol, GuardedProtocol):
+        if isinstance(loop, GuardedLoop) and issubclass(protocol, CrowdProtocol):
             loop.first_refusals = protocol.first_refusals
         await super().startup(sockets)
 

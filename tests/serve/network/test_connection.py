@@ -22,7 +22,8 @@ from starlette.requests import Request as Incoming
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from serve.network.connection import WRITE_S, GuardedProtocol
+from serve.network.connection import GuardedProtocol
+from serve.network.write_guard import WRITE_S
 from tests.commands import RunningServer
 from tests.torchserve import wait_until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serve.network.connection import GuardedProtocol
+from serve.network.crowd import CrowdProtocol
 from serve.network.put_off import PutOff
 from serve.network.refusal_rate import BURST, FIRST_PER_S, PER_S, RefusalRate
 from tests.serve.overloaded import ASK, Overloaded, answer_in
@@ -21,7 +21,7 @@ from tests.serve.overloaded import ASK, Overloaded, answer_in
 def no_refusals_left(overloaded: Overloaded) -> None:
     """So many were refused that those who are now must wait."""
     protocol = overloaded.server.config.http_protocol_class
-    assert issubclass(protocol, GuardedProtocol)
+    assert issubclass(protocol, CrowdProtocol)
     protocol.refusals._room = -1e6
 
 
@@ -50,7 +50,7 @@ def test_a_refusal_below_the_application_says_and_counts_what_the_applications_d
 def test_a_client_that_does_not_wait_is_not_heard_before_it_should_have_come(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve.network.connection.LONGEST_S", 0.5)
+    monkeypatch.setattr("serve.network.crowd.LONGEST_S", 0.5)
     with overloaded.connect() as below, overloaded.connect() as above:
         # What has to be decoded is left to the application.
         for connection, query in ((below, b""), (above, b"?model=%74iny")):
@@ -67,7 +67,7 @@ def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with overloaded.connect() as connection:
-        monkeypatch.setattr("serve.network.connection.LONGEST_S", 0.1)
+        monkeypatch.setattr("serve.network.crowd.LONGEST_S", 0.1)
         connection.sendall(ASK % (b"", b"", 8_000_000, b"x" * 8_000_000))
         assert answer_in(connection).startswith(b"HTTP/1.1 429")
         connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -78,7 +78,7 @@ def test_a_body_behind_a_refusal_is_taken_before_its_client_is_kept_waiting(
 def test_who_asks_on_a_connection_after_another_was_refused_is_answered_once_there_is_room(
     overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serve.network.connection.LONGEST_S", 300)
+    monkeypatch.setattr("serve.network.crowd.LONGEST_S", 300)
     with overloaded.connect() as connection:
         connection.sendall(overloaded.ask())
         assert answer_in(connection).startswith(b"HTTP/1.1 429")
@@ -88,7 +88,7 @@ def test_who_asks_on_a_connection_after_another_was_refused_is_answered_once_the
 
 
 def test_a_few_who_do_not_wait_are_refused_at_once(overloaded: Overloaded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serve.network.connection.LONGEST_S", 300)
+    monkeypatch.setattr("serve.network.crowd.LONGEST_S", 300)
     with overloaded.connect() as connection:
         for _ in range(20):
             connection.sendall(overloaded.ask())
