@@ -6,8 +6,8 @@ As shadow traffic: what the canary says reaches nobody, it is only counted.
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from contract import ImageError
 from contract.graph import Outputs
@@ -20,6 +20,7 @@ MOST_AT_ONCE = 64
 # Of the longest wait that is accepted: where pictures wait longer than this, there is no time for a second opinion.
 BUSY = 0.25
 TIMEOUT_S = 10.0
+Work = Callable[[], Awaitable[Sequence[Outputs | ImageError]]]
 
 
 class Mirror:
@@ -34,13 +35,13 @@ class Mirror:
         good = [(data, said) for data, said in zip(pictures, results, strict=True) if isinstance(said, Outputs)]
         if good and self._chosen(len(good)):
             asked, said = zip(*good, strict=True)
-            self._start(self.canary.run_files(asked, time.perf_counter() + TIMEOUT_S, Timing()), said)
+            self._start(partial(self.canary.run_files, asked, time.perf_counter() + TIMEOUT_S, Timing()), said)
 
     def pixels(self, images: Sequence[Pixels], results: Sequence[Outputs]) -> None:
         """Pixels that were answered, if the canary takes such ones."""
         fits = self.stable.model.manifest.image.size == self.canary.model.manifest.image.size
         if fits and self._chosen(len(images)):
-            self._start(self.canary.run_pixels(images, time.perf_counter() + TIMEOUT_S, Timing()), results)
+            self._start(partial(self.canary.run_pixels, images, time.perf_counter() + TIMEOUT_S, Timing()), results)
 
     def close(self) -> None:
         """Leave what is not answered yet."""
@@ -56,7 +57,7 @@ class Mirror:
             return False
         return True
 
-    def _start(self, work: Coroutine[Any, Any, Sequence[Outputs | ImageError]], said: Sequence[Outputs]) -> None:
+    def _start(self, work: Work, said: Sequence[Outputs]) -> None:
         self.canary.acquire()
         task = asyncio.create_task(self._compare(work, said))
         self._running.add(task)
@@ -66,11 +67,9 @@ class Mirror:
         self._running.discard(task)
         self.canary.release()
 
-    async def _compare(
-        self, work: Coroutine[Any, Any, Sequence[Outputs | ImageError]], said: Sequence[Outputs]
-    ) -> None:
+    async def _compare(self, work: Work, said: Sequence[Outputs]) -> None:
         try:
-            for stable, canary in zip(said, await work, strict=True):
+            for stable, canary in zip(said, await work(), strict=True):
                 self._note(stable, canary)
         except RequestError:  # its queue was too long after all
             self._count("skipped", len(said))

@@ -91,8 +91,10 @@ class ServedModel:
         """
         self.admission.check(deadline, len(pictures))  # before any of them costs its decoding
         started = time.perf_counter()
-        decoded = await self.decoder.decode(pictures)
-        timing.decode_s = time.perf_counter() - started
+        try:
+            decoded = await self.decoder.decode(pictures)
+        finally:
+            timing.note_decoding(started)
         good_ones = [pixels for pixels in decoded if not isinstance(pixels, ImageError)]
         outputs = iter(await self._run(good_ones, deadline, timing))
         results = [item if isinstance(item, ImageError) else next(outputs) for item in decoded]
@@ -112,9 +114,12 @@ class ServedModel:
         return results
 
     async def _run(self, images: Sequence[Pixels], deadline: float, timing: Timing) -> list[Outputs]:
-        waiting = self.batcher.submit(images, deadline)
+        waiting, started = self.batcher.submit(images, deadline), time.perf_counter()
         try:
             answered = await asyncio.gather(*waiting)
+        except BaseException:
+            timing.note_waiting(started)
+            raise
         finally:
             for image in waiting:  # after a failure nobody waits for the rest
                 image.cancel()

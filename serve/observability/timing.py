@@ -66,25 +66,29 @@ class Timing:
         """The request is for this model."""
         self.model, self.statistics = model, statistics
 
-    def note(self, answered: Sequence[Answered]) -> None:
-        """Take the stages of a request's pictures; of those that could not be read there is only the decoding."""
-        self._note_way(answered)
-        if answered:
-            self.queue_s = max(entry.queue_s for entry in answered)
-            self.inference_s = max(entry.inference_s for entry in answered)
-            self.batch = max(entry.batch for entry in answered)
+    def note_decoding(self, started: float) -> None:
+        """Its pictures have been decoded since then, or it ends while they are."""
+        now = time.perf_counter()
+        self.decode_s = now - started
+        self.way = [Stage("decode", started, now)]
 
-    def _note_way(self, answered: Sequence[Answered]) -> None:
-        """Backwards from now: each stage ended when the next one began."""
+    def note_waiting(self, started: float) -> None:
+        """It ends without an answer, for which it has waited since then."""
+        self.way.append(Stage("queue", started, time.perf_counter()))
+
+    def note(self, answered: Sequence[Answered]) -> None:
+        """Take the stages of a request's pictures that were answered: backwards from now, each ended when the next one
+        began.
+        """
+        if not answered:
+            return
+        self.queue_s = max(entry.queue_s for entry in answered)
+        self.inference_s = max(entry.inference_s for entry in answered)
+        self.batch = max(entry.batch for entry in answered)
+        last = max(answered, key=lambda entry: entry.queue_s + entry.inference_s)
         end = time.perf_counter()
-        if answered:
-            last = max(answered, key=lambda entry: entry.queue_s + entry.inference_s)
-            begun = end - last.inference_s
-            queued = begun - last.queue_s
-            self.way = [Stage("queue", queued, begun), Stage("inference", begun, end, last.batch)]
-            end = queued
-        if self.decode_s is not None:
-            self.way.insert(0, Stage("decode", end - self.decode_s, end))
+        begun = end - last.inference_s
+        self.way += [Stage("queue", begun - last.queue_s, begun), Stage("inference", begun, end, last.batch)]
 
     @property
     def stages(self) -> dict[str, float]:

@@ -26,8 +26,17 @@ async def read_images(request: Request, config: ServeConfig) -> list[bytes]:
 
 async def read_body(request: Request, config: ServeConfig) -> bytes:
     """The whole body. Raises `RequestError`."""
+    return await _join(_chunks(request, config))
+
+
+async def read_small_body(request: Request, limit: int) -> bytes:
+    """The whole body, of a request that needs no pictures. Raises `RequestError`."""
+    return await _join(_limited(request, limit))
+
+
+async def _join(chunks: AsyncGenerator[bytes, None]) -> bytes:
     body = bytearray()  # a list of small pieces would stay in memory long after they are gone
-    async for chunk in _chunks(request, config):
+    async for chunk in chunks:
         body += chunk
     return bytes(body)
 

@@ -3,9 +3,12 @@
 Protocol: Triton's extension_model_repository.md; the parameters of `load` that say more than Triton's are ours.
 """
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Message
 
 from serve.control_plane import (
     IndexEntry,
@@ -20,6 +23,7 @@ from serve.control_plane import (
 )
 from serve.models.registry import ModelRegistry
 from serve.rest.openapi.documents import MISSING, V2, Refusal, refusals
+from serve.rest.upload import read_small_body
 
 FOLDER = "/v2/repository"
 REFUSED = {
@@ -27,6 +31,9 @@ REFUSED = {
         "The change is not possible, and nothing was changed; the message says why",
         "not_loaded",
         "leaf has no version 3 to use as stable; available versions: 1, 2",
+    ),
+    413: Refusal(
+        "The body is too large", "request_too_large", "the request is larger than 1 MB; send fewer or smaller images"
     ),
     422: Refusal(
         "A parameter is unknown or out of range",
@@ -37,9 +44,29 @@ REFUSED = {
 ERRORS = refusals(REFUSED, V2)
 ERRORS_OF_ONE = refusals(MISSING, V2)
 LISTED = "All versions in the folder"
+MOST_BYTES = 1_000_000
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Index = Annotated[IndexRequest | None, Body(examples=[{"ready": True}])]
 Load = Annotated[LoadRequest | None, Body(examples=[{"parameters": {"label": "canary", "mirror": 0.1}}])]
 Unload = Annotated[UnloadRequest | None, Body(examples=[{"parameters": {"label": "canary"}}])]
+
+
+class BoundedRoute(APIRoute):
+    """A route whose body is JSON of a few words: no more of it is taken than `MOST_BYTES`."""
+
+    def get_route_handler(self) -> Handler:
+        """As FastAPI has it, once the body is here."""
+        answer = super().get_route_handler()
+
+        async def bounded(request: Request) -> Response:
+            body: Message = {"type": "http.request", "body": await read_small_body(request, MOST_BYTES)}
+
+            async def replay() -> Message:
+                return body
+
+            return await answer(Request(request.scope, replay))
+
+        return bounded
 
 
 def routes(registry: ModelRegistry) -> APIRouter:
@@ -48,6 +75,7 @@ def routes(registry: ModelRegistry) -> APIRouter:
         tags=["Model repository"],
         prefix=FOLDER,
         responses=ERRORS,
+        route_class=BoundedRoute,
         # Triton's own client names no type for its JSON. What that check is to prevent, the admin token does.
         strict_content_type=False,
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import HTMLResponse
 
 from serve.rest.ui.static import FilesInMemory
 
@@ -13,12 +13,12 @@ POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'
 
 def add_page(app: FastAPI) -> None:
     """`/`, and what it loads."""
-    router = APIRouter(include_in_schema=False)
+    router, content = APIRouter(include_in_schema=False), (FOLDER / "index.html").read_bytes()
+    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
     @router.get("/")
     async def page() -> Response:
-        headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-        return FileResponse(FOLDER / "index.html", headers=headers)
+        return HTMLResponse(content, headers=headers)
 
     app.include_router(router)
     app.mount("/page", FilesInMemory(directory=FOLDER))

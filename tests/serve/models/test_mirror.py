@@ -1,6 +1,7 @@
 """What a canary is shown, and what is counted of it."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,22 @@ def test_the_difference_is_that_of_the_stable_ones_best_class(bundle: Path, tmp_
         await models.stop(1)
 
     asyncio.run(scenario())
+
+
+def test_what_was_not_begun_when_the_server_ends_is_left_without_a_word(
+    bundle: Path, tmp_path: Path, red_jpeg: bytes, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def scenario() -> None:
+        models = await with_canary(bundle, tmp_path, 1)
+        stable = models.find("leaf")
+        (outputs,) = await stable.run_files([red_jpeg], float("inf"), Timing())
+        assert await until_counted(models, 1) == {"different": 1}
+        assert isinstance(stable.mirror, Mirror)
+        stable.mirror.files([red_jpeg], [outputs])
+        stable.mirror.close()
+        await models.stop(1)
+        assert counted(models) == {"different": 1}
+
+    asyncio.run(scenario())
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []

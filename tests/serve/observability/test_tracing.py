@@ -1,5 +1,6 @@
 """OpenTelemetry spans, as a collector gets them."""
 
+import asyncio
 import re
 import socket
 import threading
@@ -19,10 +20,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from contract import Manifest
 from contract.graph import Outputs
+from serve.health import Health
 from serve.observability.timing import Timing
 from serve.observability.tracing import start_tracing
 from serve.scheduling.batcher import Answered
 from tests.commands import RunningServer, run_module, run_python
+from tests.serve.stubborn import StubbornSession, stubborn_app
 
 CALLER = "b7ad6b7169203331"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -202,6 +205,31 @@ def test_a_picture_that_can_not_be_read_is_no_error_of_the_server(traced: Runnin
     assert spans["request"].status.code == Status.STATUS_CODE_UNSET
 
 
+def test_a_request_that_fails_has_the_stages_that_it_was_in(bundle: Path, red_jpeg: bytes) -> None:
+    """Its client leaves while its picture waits, after another that is being computed."""
+    session = StubbornSession((bundle / "model.onnx").read_bytes())
+
+    async def ways() -> list[list[str]]:
+        app, dataplane = stubborn_app(bundle, session, Health())
+        served, timings = dataplane.registry.find("tiny"), [Timing(), Timing()]
+        async with app.router.lifespan_context(app):
+            session.gate.clear()
+            first, second = (served.run_files([red_jpeg], float("inf"), timing) for timing in timings)
+            computed, runs = asyncio.create_task(first), session.runs
+            while session.runs == runs:
+                await asyncio.sleep(0)
+            waits = asyncio.create_task(second)
+            while served.batcher.waiting == 0:
+                await asyncio.sleep(0)
+            waits.cancel()
+            await asyncio.wait([waits])
+            session.gate.set()
+            await computed
+        return [[stage.name for stage in timing.way] for timing in timings]
+
+    assert asyncio.run(ways()) == [["decode", "queue", "inference"], ["decode", "queue"]]
+
+
 @pytest.mark.parametrize(("method", "name"), [("POST", "POST unmatched"), ("PROPFIND", "HTTP unmatched")])
 def test_what_a_client_chose_freely_is_not_in_a_name(
     traced: RunningServer, collector: Collector, method: str, name: str
@@ -320,8 +348,9 @@ def test_variables_that_the_sdk_refuses_are_one_line_and_exit_3(bundle: Path, mo
 
 
 def test_of_several_pictures_the_way_is_that_of_the_last() -> None:
-    outputs, timing = Outputs(*[np.zeros((1, 1), np.float32)] * 3), Timing(decode_s=2.0)
+    outputs, timing = Outputs(*[np.zeros((1, 1), np.float32)] * 3), Timing()
+    timing.note_decoding(time.perf_counter() - 2.0)
     timing.note([Answered(outputs, 0.0, 6.0, 8), Answered(outputs, 4.0, 3.0, 2)])
     assert [(stage.name, stage.batch) for stage in timing.way] == [("decode", None), ("queue", None), ("inference", 2)]
-    assert [stage.end - stage.start for stage in timing.way] == pytest.approx([2.0, 4.0, 3.0])
+    assert [stage.end - stage.start for stage in timing.way] == pytest.approx([2.0, 4.0, 3.0], abs=0.01)
     assert (timing.queue_s, timing.inference_s, timing.batch) == (4.0, 6.0, 8)
