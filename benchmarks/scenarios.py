@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -149,9 +149,11 @@ def goodput(load: Load, capacity: float) -> Iterator[Row]:
             high, worst = rate, found
     case = load.case("open", "goodput", f"p99 <= {slo:g} ms", MIXED)
     if best:
-        yield load.row(case, [best], f"{low:.1f} requests/s within the SLO, {high:.1f} requests/s not")
+        row = load.row(case, [best], f"{low:.1f} requests/s within the SLO, {high:.1f} requests/s not")
+        yield replace(row, within_slo=low)
     elif load.config.search_steps:
-        yield load.row(case, [worst], f"no rate within the SLO; the lowest tested was {high:.1f} requests/s")
+        row = load.row(case, [worst], f"no rate within the SLO; the lowest tested was {high:.1f} requests/s")
+        yield replace(row, within_slo=0.0)
 
 
 def keeps(samples: Samples, slo_ms: float) -> bool:
@@ -175,9 +177,10 @@ def overloads(load: Load, capacity: float) -> Iterator[Row]:
         stormy, share = samples.between(begin, end), ""
         if closed.throughput:
             share = f"; throughput {stormy.throughput / closed.throughput:.0%} of the closed loop just before"
-        took = recovery(samples.between(0, begin), samples.between(end, end + after[1]))
+        took, over = recovery(samples.between(0, begin), samples.between(end, end + after[1]))
         case = load.case("open", "overload", f"{factor:g} x capacity", SIZED)
-        yield load.row(case, [(stormy, watch)], f"recovered after {took}{share}")
+        row = load.row(case, [(stormy, watch)], f"recovered after {'' if over else 'more than '}{took:.1f} s{share}")
+        yield replace(row, recovered_s=took, recovered=over)
 
 
 def crowds(load: Load) -> Iterator[Row]:
@@ -193,13 +196,17 @@ def crowds(load: Load) -> Iterator[Row]:
         yield load.row(load.case("closed", "crowd", f"{clients:,} clients that never wait", SIZED), crowd, note)
 
 
-def recovery(before: Samples, after: Samples) -> str:
-    """When the last request was due that failed, or took twice as long as 99 % did before the overload."""
+def recovery(before: Samples, after: Samples) -> tuple[float, bool]:
+    """When the last request was due that failed, or took twice as long as 99 % did before the overload, in seconds.
+
+    Where that goes on to the end: how long was looked at, and False.
+    """
     usual = float(np.percentile(before.latencies_ms, 99)) if len(before.latencies_ms) else np.inf
     slow = 1000 * (after.rows["done"] - after.rows["due"]) > 2 * usual
     late = after.rows["due"][slow | (after.rows["outcome"] != Outcome.OK)]
     last = float(late.max()) if len(late) else 0.0
-    return f"{last:.1f} s" if last < 0.9 * after.seconds else f"more than {after.seconds:g} s"
+    over = last < 0.9 * after.seconds
+    return last if over else after.seconds, over
 
 
 def beside_slow(load: Load, capacity: float) -> Iterator[Row]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.load.corpus import Entry, write_index
-from contract import UsageError, decode_image, preprocess
+from contract import ImageError, UsageError, decode_image, preprocess
 from contract.golden import read_golden
 from contract.junk import is_junk
 from contract.labels import by_label
@@ -54,7 +54,14 @@ def _read_sources(bundle: Path, sources: Path | None) -> list[Image.Image]:
         )
     if not paths:
         raise UsageError(f"{sources} has no images; expected JPEG, PNG, WebP, HEIC, AVIF or BMP files")
-    return [decode_image(path.read_bytes()) for path in paths[:PER_SIZE]]
+    return [_read_source(path) for path in paths[:PER_SIZE]]
+
+
+def _read_source(path: Path) -> Image.Image:
+    try:
+        return decode_image(path.read_bytes())
+    except ImageError as error:
+        raise UsageError(f"{path} can't be used: {error}") from error
 
 
 def _encode(picture: Image.Image, shorter: int, longer: int) -> bytes:

@@ -1,6 +1,7 @@
 """`python -m benchmarks.report.compare A B`: two results folders in, what changed and what is noise out."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +17,7 @@ from contract import UserError
 from contract.console import run_command
 
 Verdict = Literal["better", "worse", "noise"]
+Figure = Literal["images/s", "p50 ms", "within SLO /s", "recovery s"]
 
 
 class RegressionError(UserError):
@@ -36,10 +38,10 @@ class CompareConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One case in both: the throughput of a closed loop, or the median latency of an open one, whose rate is given."""
+    """One figure of a case in both."""
 
     case: Case
-    figure: Literal["images/s", "p50 ms"]
+    figure: Figure
     before: float
     after: float
     verdict: Verdict
@@ -47,7 +49,7 @@ class Change:
     @property
     def ratio(self) -> float:
         """After to before."""
-        return self.after / self.before
+        return _ratio(self.before, self.after)
 
 
 def compare(config: CompareConfig) -> None:
@@ -68,28 +70,56 @@ def compare(config: CompareConfig) -> None:
 
 
 def changes_between(before: Record, after: Record, threshold: float) -> list[Change]:
-    """Every case that both have, generator-bound rows and overloads apart."""
+    """Every case that both have; rates that the generator bounds say nothing of the server."""
     known = {row.case: row for row in before.rows if _counts(row)}
-    return [change_of(known[row.case], row, threshold) for row in after.rows if _counts(row) and row.case in known]
+    pairs = [(known[row.case], row) for row in after.rows if _counts(row) and row.case in known]
+    return [change for pair in pairs for change in changes_of(*pair, threshold)]
 
 
 def _counts(row: Row) -> bool:
-    return row.case.scenario in ("sweep", "rate") and not row.generator_bound and row.ok > 0
+    return not row.generator_bound and row.ok > 0
 
 
-def change_of(before: Row, after: Row, threshold: float) -> Change:
-    """What became of one case."""
-    if before.case.loop == "closed":
-        verdict = judge(before.repeats, after.repeats, threshold, more_is_better=True)
-        return Change(case=after.case, figure="images/s", before=before.images_s, after=after.images_s, verdict=verdict)
-    verdict = judge(before.repeats_p50, after.repeats_p50, threshold, more_is_better=False)
-    first, second = _mean(before.repeats_p50), _mean(after.repeats_p50)
-    return Change(case=after.case, figure="p50 ms", before=first, after=second, verdict=verdict)
+def changes_of(before: Row, after: Row, threshold: float) -> Iterator[Change]:
+    """What became of one case: of the figures that its scenario is for."""
+    for figure, (read, more_is_better, slack) in FIGURES.items():
+        first, second = read(before), read(after)
+        if first and second:
+            verdict = judge(first, second, threshold, more_is_better=more_is_better)
+            if abs(_mean(second) - _mean(first)) <= slack:
+                verdict = "noise"
+            yield Change(case=after.case, figure=figure, before=_mean(first), after=_mean(second), verdict=verdict)
+
+
+def _rates(row: Row) -> Sequence[float]:
+    """Of an open loop the rate is given, unless it is more than the server carries."""
+    return row.repeats if row.case.loop == "closed" or row.case.scenario == "overload" else ()
+
+
+def _medians(row: Row) -> Sequence[float]:
+    return row.repeats_p50 if row.case.scenario in ("rate", "beside") else ()
+
+
+def _within_slo(row: Row) -> Sequence[float]:
+    return () if row.within_slo is None else (row.within_slo,)
+
+
+def _recovery(row: Row) -> Sequence[float]:
+    return () if row.recovered_s is None else (row.recovered_s,)
+
+
+# How to read each, whether more of it is better, and by how much it differs from run to run however small it is.
+FIGURES: dict[Figure, tuple[Callable[[Row], Sequence[float]], bool, float]] = {
+    "images/s": (_rates, True, 0.0),
+    "p50 ms": (_medians, False, 0.0),
+    "within SLO /s": (_within_slo, True, 0.0),
+    "recovery s": (_recovery, False, 1.0),
+}
 
 
 def judge(before: Sequence[float], after: Sequence[float], threshold: float, *, more_is_better: bool) -> Verdict:
     """Noise is a change within `threshold`, or, with three repeats or more, one whose 95 % intervals overlap."""
-    ratio = _mean(after) / _mean(before)
+    ratio = _ratio(_mean(before), _mean(after))
     first, second = interval(before), interval(after)
     overlap = first and second and first[0] <= second[1] and second[0] <= first[1]
     if abs(ratio - 1) <= threshold or overlap:
@@ -100,6 +130,10 @@ def judge(before: Sequence[float], after: Sequence[float], threshold: float, *, 
 def differing_machines(before: Record, after: Record) -> list[str]:
     """What differs between the machines, which may be the whole difference."""
     return [name for name, value in before.machine.items() if after.machine.get(name) != value]
+
+
+def _ratio(before: float, after: float) -> float:
+    return after / before if before else math.inf if after else 1.0
 
 
 def _mean(values: Sequence[float]) -> float:

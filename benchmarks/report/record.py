@@ -1,6 +1,7 @@
 """The rows of a load test so far, on the screen and on the disk before anything else is measured."""
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,11 +47,22 @@ def read_record(folder: Path) -> Record:
     path = folder / RESULTS_FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Record(**{**values, "rows": [row_from(row) for row in values["rows"]]})
+        return Record(**{**values, "rows": [row_from({**figures_in(row["note"]), **row}) for row in values["rows"]]})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UsageError(
             f"{folder} is not a folder of results ({type(error).__name__}); expected one that make bench wrote"
         ) from error
+
+
+def figures_in(note: str) -> dict[str, Any]:
+    """What results up to 2026-11 say only in words, such as "10.9 requests/s carried, …"."""
+    if found := re.match(r"([\d.]+) requests/s (?:within the SLO|carried),", note):
+        return {"within_slo": float(found[1])}
+    if re.match(r"no rate within the SLO|not even", note):
+        return {"within_slo": 0.0}
+    if found := re.match(r"recovered after (more than )?([\d.]+) s", note):
+        return {"recovered_s": float(found[2]), "recovered": found[1] is None}
+    return {}
 
 
 def settings_of(config: BenchConfig) -> dict[str, Any]:

@@ -70,6 +70,12 @@ class Row:
     note: str = ""
     refused_p99: float | None = None
     """How long the refusals took."""
+    within_slo: float | None = None
+    """The highest rate per second that keeps the SLO, 0 if none that was tried does; of goodput."""
+    recovered_s: float | None = None
+    """How long after an overload requests still failed or took long, or how long was looked at."""
+    recovered: bool | None = None
+    """Whether they no longer did before that was over."""
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, for CSV and JSON."""

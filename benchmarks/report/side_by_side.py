@@ -1,6 +1,5 @@
 """A record in, one line for each server out: the table that people look at first."""
 
-import re
 from collections.abc import Sequence
 
 from benchmarks.report.record import Record
@@ -51,12 +50,8 @@ def _alone(own: Sequence[Row]) -> list[str]:
 
 
 def _carried(own: Sequence[Row]) -> list[str]:
-    """The rate from a note such as "10.9 requests/s within the SLO, …"; older results say "carried"."""
-    notes = [row.note for row in own if row.case.scenario == "goodput"]
-    if not notes:
-        return ["-"]
-    found = re.match(r"([\d.]+) requests/s (within the SLO|carried),", notes[0])
-    return [found[1] if found else "none"]
+    found = [row.within_slo for row in own if row.within_slo is not None]
+    return ["-" if not found else f"{found[0]:.1f}" if found[0] else "none"]
 
 
 def _overloaded(own: Sequence[Row]) -> list[str]:
@@ -69,5 +64,5 @@ def _overloaded(own: Sequence[Row]) -> list[str]:
     return [
         f"{row.images_s:.1f}",
         f"{row.shed / max(1, sent):.0%}",
-        row.note.removeprefix("recovered after ").partition(";")[0],
+        "-" if row.recovered_s is None else f"{'' if row.recovered else '> '}{row.recovered_s:.1f} s",
     ]

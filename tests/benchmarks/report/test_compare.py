@@ -76,6 +76,17 @@ def test_closed_loops_compare_rates_and_open_ones_latencies() -> None:
     assert (rate.ratio, latency.ratio) == pytest.approx((1.5, 2), rel=0.01)
 
 
+def test_what_is_carried_and_how_an_overload_ends_are_judged_too() -> None:
+    crowd = replace(CLOSED, scenario="crowd")
+    slo, storm = (row(replace(OPEN, scenario=scenario), [10]) for scenario in ("goodput", "overload"))
+    before = record(replace(slo, within_slo=10.0), replace(storm, recovered_s=0.0, recovered=True), row(crowd, [20]))
+    after = record(replace(slo, within_slo=0.0), replace(storm, recovered_s=3.0, recovered=True), row(crowd, [10]))
+    judged = {change.figure: change.verdict for change in changes_between(before, after, 0.1)}
+    assert judged == {"within SLO /s": "worse", "recovery s": "worse", "images/s": "worse"}
+    again = record(replace(storm, recovered_s=0.9, recovered=True))
+    assert [change.verdict for change in changes_between(before, again, 0.1)] == ["noise", "noise"]
+
+
 def test_a_regression_is_an_error_and_an_improvement_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(row(CLOSED, [20, 20, 20])).write(tmp_path / "slow")
     record(row(CLOSED, [30, 30, 30])).write(tmp_path / "fast")
