@@ -21,9 +21,10 @@ class Usage:
 
 @dataclass
 class Watch:
-    """Looks at a process and its children every quarter of a second, from `with` to its end."""
+    """Looks at a process and its children every `every_s`, from `with` to its end."""
 
     pid: int
+    every_s: float = EVERY_S
     seconds: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
@@ -42,7 +43,7 @@ class Watch:
         self._look()
 
     def _run(self) -> None:
-        while not self._stop.wait(EVERY_S):
+        while not self._stop.wait(self.every_s):
             self._look()
 
     def _look(self) -> None:
