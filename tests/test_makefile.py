@@ -71,6 +71,12 @@ def test_a_shells_own_variables_do_not_leak_in(monkeypatch: pytest.MonkeyPatch) 
     assert "--host" not in make("-n", "serve").stdout
 
 
+@pytest.mark.parametrize(("given", "passed"), [("STEPS=4", "steps"), ("EPOCHS=4", "epochs"), ("DATA=", "epochs")])
+def test_the_sample_is_trained_for_as_long_as_is_asked(given: str, passed: str) -> None:
+    said = make("-n", "train", given).stdout
+    assert [name for name in ("steps", "epochs") if f"--{name}" in said] == [passed]
+
+
 def test_help_names_the_commands_of_the_readme() -> None:
     listed = make("help").stdout
     assert all(f"  make {name} " in listed for name in ("train", "export", "serve", "predict", "test"))
