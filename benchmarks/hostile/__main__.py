@@ -23,7 +23,6 @@ from benchmarks.hostile.flood import Ending, flood, repeat
 from benchmarks.targets.servers import Target, lean
 from contract import Manifest
 from contract.console import run_command
-from serve.rest.picture_request import TIMEOUT_HEADER
 
 HOLD_S = 8.0
 """So long an unfinished body is held: the server would cut it off a little later."""
@@ -105,7 +104,7 @@ def deadlines_of(ground: Ground, options: Options) -> Table:
     """How late answers and refusals are by the limit that their clients set."""
     table = Table("limit, ms", "answers", "late by p50, ms", "p99.9", "longest", box=None)
     for limit in DEADLINES_MS:
-        asked = small(ground.manifest, fields=f"{TIMEOUT_HEADER}: {limit}\r\n")
+        asked = small(ground.manifest, fields=f"X-Request-Timeout-Ms: {limit}\r\n")
         seen = ground.watch(PING, repeat, asked, PATIENT_CLIENTS, options.seconds)
         late = [1000 * ending.seconds - limit for ending in seen.done]
         table.add_row(str(limit), heard(seen), *shown(partial(np.percentile, late), 50, 99.9, 100))

@@ -23,7 +23,7 @@ Parameters = TypeVar("Parameters", bound=BaseModel)
 
 
 class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tritonclient ships no types
-    """Answers with `intake`'s models. `repository` says whether there are the calls of the repository."""
+    """Answers with the data plane's models. `repository` says whether there are the calls of the repository."""
 
     def __init__(self, dataplane: DataPlane, *, repository: bool) -> None:
         self._dataplane, self._registry, self._repository = dataplane, dataplane.registry, repository

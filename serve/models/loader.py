@@ -58,7 +58,7 @@ class Loader:
         return model, tuning, "measured at an earlier start" if known else "measured now"
 
     def equip(self, model: Model, tuning: Tuning) -> ServedModel:
-        """A service on this machine, whose lanes are those of the first model."""
+        """A served model on this machine, whose lanes are those of the first model."""
         if self._shared is None:
             self._tuning_request = replace(self._tuning_request, runners=tuning.runners, threads=tuning.threads)
             decoding, executor = DecodePool(cores(), self.memory.room), BatchExecutor(tuning.runners)

@@ -22,7 +22,7 @@ from serve.config import ServeConfig
 from serve.grpc.calls import SERVICE
 from tests.commands import RunningServer
 from tests.pictures import encode
-from tests.serve.network.test_connection import connect
+from tests.serve.network.sockets import connect
 from tests.torchserve import wait_until
 
 LIMITS = ("--max-body-mb", "1", "--max-memory-mb", "10", "--grpc-port", "0", "--drain-ms", "0")

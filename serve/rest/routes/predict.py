@@ -48,7 +48,12 @@ ONE: TypeAdapter[ImageAnswer | ErrorBody] = TypeAdapter(ImageAnswer | ErrorBody)
 def routes(dataplane: DataPlane) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["Pictures"], route_class=early_route(dataplane), responses=refusals(REFUSALS))
+    _add_predict(router, dataplane)
+    _add_annotate(router, dataplane)
+    return router
 
+
+def _add_predict(router: APIRouter, dataplane: DataPlane) -> None:
     @router.post(
         "/predict",
         openapi_extra=pictures(dataplane.config.max_files),
@@ -68,11 +73,11 @@ def routes(dataplane: DataPlane) -> APIRouter:
         With `activation_map`, each answer includes where in the image the model looked.
         """
         with admit(dataplane, request, model, version) as asked:
-            pictures = await asked.read()
-            results = await asked.run(pictures)
+            files = await asked.read()
+            results = await asked.run(files)
             if len(results) == 1:
                 raise_if_unreadable(results[0])
-            name_all = partial(_answer, asked.served, pictures, results, top_k, activation_map)
+            name_all = partial(_answer, asked.served, files, results, top_k, activation_map)
             # To explain, a picture's header is read again, which may mean decoding it.
             if activation_map or len(results) * top_k > MANY:
                 body = await asked.work(lambda: _dump(name_all()))
@@ -80,6 +85,8 @@ def routes(dataplane: DataPlane) -> APIRouter:
                 return Response(body, media_type="application/json")
             return name_all()
 
+
+def _add_annotate(router: APIRouter, dataplane: DataPlane) -> None:
     @router.post("/annotate", openapi_extra=pictures(), responses=DRAWN, response_class=Response)
     async def annotate(
         request: Request,
@@ -92,8 +99,6 @@ def routes(dataplane: DataPlane) -> APIRouter:
             data, outputs = await asked.run_one()
             drawn = await asked.draw(data, partial(asked.served.answers.draw, data, outputs, top_k))
             return Response(drawn, media_type="image/jpeg")
-
-    return router
 
 
 def _answer(

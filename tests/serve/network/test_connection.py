@@ -1,6 +1,5 @@
 """Clients that send too slowly, too much or no HTTP at all, against a real server."""
 
-import asyncio
 import contextlib
 import json
 import socket
@@ -8,26 +7,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event, Thread
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import httpx
 import psutil
 import pytest
-import uvicorn
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as Incoming
-from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
 
-from serve.network.connection import GuardedProtocol
-from serve.network.write_guard import WRITE_S
 from tests.commands import RunningServer
+from tests.serve.network.sockets import HEAD, connect, error_in, everything
 from tests.torchserve import wait_until
-
-HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 
 
 @pytest.fixture
@@ -36,24 +25,6 @@ def own_server(bundle: Path) -> Iterator[RunningServer]:
     yield running
     running.process.kill()
     running.process.communicate()
-
-
-def connect(server: RunningServer) -> socket.socket:
-    address = urlsplit(server.url)
-    return socket.create_connection((address.hostname, address.port or 80), timeout=20)
-
-
-def everything(connection: socket.socket) -> bytes:
-    """What the server says until it hangs up."""
-    parts = []
-    while part := connection.recv(65536):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def error_in(answer: bytes) -> tuple[int, str]:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body)["error"]["code"]
 
 
 @pytest.mark.parametrize(
@@ -145,16 +116,6 @@ def test_bodies_behind_refusals_are_counted_one_by_one(server: RunningServer) ->
             for _ in range(6)
         }
     assert len(ports) == 1
-
-
-def test_a_refusal_reaches_who_sends_slowly(long_answers: tuple[str, int]) -> None:
-    """Longer than a body that somebody reads may stall, but not silently."""
-    with socket.create_connection(long_answers, timeout=20) as connection:
-        connection.sendall(b"POST /refused HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
-        began = time.monotonic()
-        while time.monotonic() - began < 1.5:
-            connection.sendall(b"x")
-        assert everything(connection).startswith(b"HTTP/1.1 403")
 
 
 def test_a_body_without_end_behind_its_refusal_is_cut(server: RunningServer) -> None:
@@ -255,88 +216,26 @@ def test_a_slow_client_does_not_hold_up_the_end(
         assert time.monotonic() - begun < 16
 
 
-ANSWER_BYTES = 4_000_000
-MAY_ANSWER = Event()
-
-
-async def answer_at_length(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the whole body, as our routes do, and answer; half a body gets no answer, /wait one after `MAY_ANSWER`."""
-    if scope.get("path") == "/refused":
-        await PlainTextResponse("no", 403, {"Connection": "close"})(scope, receive, send)
-        return
-    if scope.get("path") == "/wait":
-        await asyncio.to_thread(MAY_ANSWER.wait)
-    with contextlib.suppress(ClientDisconnect):
-        await Incoming(scope, receive).body()
-        await PlainTextResponse("x" * ANSWER_BYTES)(scope, receive, send)
-
-
-@pytest.fixture
-def long_answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    """The address of a server that answers whatever is asked with `ANSWER_BYTES` at once, and soon tires of waiting."""
-    monkeypatch.setattr("serve.network.connection.HEAD_S", 0.5)
-    monkeypatch.setattr("serve.network.connection.BODY_S", 0.5)
-    monkeypatch.setattr("serve.network.connection.CHECK_S", 0.2)
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        answer_at_length, http=GuardedProtocol, timeout_keep_alive=1, lifespan="off", log_config=None
-    )
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, args=([listener],))
-    thread.start()
-    yield listener.getsockname()
-    server.should_exit = True
-    thread.join()
-
-
-def test_a_client_that_pauses_while_it_reads_gets_its_whole_answer(long_answers: tuple[str, int]) -> None:
-    ask = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    nexts = [b"", b"GET /ping HTT", HEAD + b"Content-Length: 1000000\r\n\r\nhalf", ask]
-    with ExitStack() as stack:
-        readers = [stack.enter_context(socket.create_connection(long_answers, timeout=20)) for _ in nexts]
-        for reader, following in zip(readers, nexts, strict=True):
-            reader.sendall(ask + following)
-        idle = stack.enter_context(socket.create_connection(long_answers, timeout=20))
-        idle.sendall(ask)
-        assert len(everything(idle)) > ANSWER_BYTES  # until its time for a next request is over, and theirs too
-        said = [everything(reader) for reader in readers]
-    assert [len(answer) // ANSWER_BYTES for answer in said] == [1, 1, 1, 2]
-
-
-def test_a_request_that_waits_for_its_turn_is_not_late(long_answers: tuple[str, int]) -> None:
-    """Its body is not read before, and its time begins then."""
-    body = b"x" * 200_000
-    second = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
-    with socket.create_connection(long_answers, timeout=20) as reader:
-        reader.sendall(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" + second)
-        with socket.create_connection(long_answers, timeout=20) as idle:
-            idle.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n")
-            everything(idle)  # until its time, and so that of the second request, were it running, is over
-        MAY_ANSWER.set()
-        sending = Thread(target=reader.sendall, args=(body,))
-        sending.start()
-        assert len(everything(reader)) // ANSWER_BYTES == 2
-        sending.join()
-
-
-@pytest.mark.slow
-def test_a_client_that_reads_nothing_is_cut_off(long_answers: tuple[str, int]) -> None:
-    with socket.create_connection(long_answers, timeout=20) as reader:
-        reader.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        address = reader.getsockname()
-
-        def is_connected() -> bool:
-            return any(
-                entry.raddr == address and entry.status == psutil.CONN_ESTABLISHED
-                for entry in psutil.Process().net_connections("tcp")
-            )
-
-        wait_until(is_connected)
-        wait_until(lambda: not is_connected(), seconds=2 * WRITE_S)
-
-
 @pytest.mark.slow
 def test_a_slow_body_is_told_why(own_server: RunningServer) -> None:
     with connect(own_server) as connection:
         send_half_a_body(connection)
         assert error_in(everything(connection)) == (408, "too_slow")
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "rlimit"), reason="limits of another process are set on Linux alone")
+def test_connections_beyond_the_limit_of_open_files_are_accepted_once_others_are_closed(bundle: Path) -> None:
+    running = RunningServer(bundle, "--drain-ms", "0")
+    process = psutil.Process(running.process.pid)
+    httpx.get(f"{running.url}/ping")
+    limit = process.num_fds() + 5
+    process.rlimit(psutil.RLIMIT_NOFILE, (limit, limit))
+    with ExitStack() as first:
+        for _ in range(20):
+            first.enter_context(connect(running))
+        wait_until(lambda: process.num_fds() == limit, seconds=20)
+        last = connect(running)
+        last.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+    with last:
+        assert last.recv(4096).startswith(b"HTTP/1.1 200")
+    assert running.stop() == (0, "")
