@@ -94,7 +94,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
 .PHONY: help install sample images check-data baseline doctor weights train train-help export evaluate compare serve predict archive torchserve torchserve-stop \
-	bench bench-quick bench-peers bench-compare bench-train bench-hostile bench-session \
+	bench bench-quick bench-peers bench-compare bench-train bench-shares bench-hostile bench-session \
 	format check test test-slow prove lock clean
 
 help: ## List all targets
@@ -185,6 +185,9 @@ bench-compare: $(STAMP) ## Compare the results folders A=before and B=after; fai
 
 bench-train: $(STAMP) ## Images per second in training, beside a plain loop; ARCH SIZE BATCH
 	$(PY) -m benchmarks.training.speed $(call option,ARCH,arch) $(call option,SIZE,size) $(call option,BATCH,batch) $(ARGS)
+
+bench-shares: $(STAMP) ## What share of the same work without a server our server reaches with RUN=name and 16 and 64 clients
+	$(PY) -m benchmarks.shares --bundle $(bundle) $(ARGS)
 
 bench-hostile: $(STAMP) ## Attack our server with RUN=name: huge bodies, pictures that unfold, long requests; its memory and how others fare
 	$(PY) -m benchmarks.hostile --bundle $(bundle) $(ARGS)
