@@ -20,10 +20,10 @@ def test_what_the_generator_takes_is_taken_from_the_ceiling() -> None:
 
 @pytest.mark.slow
 def test_server_and_ceiling_take_turns(bundle: Path) -> None:
-    short = ("--seconds", "1", "--repeats", "3", "--clients", "2", "4")
+    short = ("--seconds", "1", "--repeats", "1", "--clients", "2", "4")
     result = run_module("benchmarks.shares", "--bundle", str(bundle), *short)
     assert (result.returncode, result.stderr) == (0, "")
     _, two, four = (line.split() for line in result.stdout.splitlines())
     assert (two[0], four[0]) == ("2", "4")
     for line in (two, four):
-        assert all(float(share) > 0 for share in line[-3:])
+        assert 0 < float(line[1]) == float(line[-1])
