@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-LONGEST_S = 5.0
+LONGEST_S = 2.5
 """For so long at most a connection is not read."""
 TICK_S = 0.05
 
