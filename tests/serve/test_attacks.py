@@ -152,6 +152,13 @@ def victim(bundle: Path) -> Iterator[RunningServer]:
     assert running.stop() == (0, ""), "no attack leaves a stack trace"
 
 
+@pytest.fixture(scope="module")
+def asking(victim: RunningServer) -> Iterator[httpx.Client]:
+    """For hundreds of thousands of requests, each of which must be answered within a while."""
+    with httpx.Client(base_url=victim.url, timeout=30) as client:
+        yield client
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_is_refused_and_leaves_no_trace(victim: RunningServer, name: str) -> None:
     attack, process = ATTACKS[name], psutil.Process(victim.process.pid)
@@ -211,11 +218,11 @@ def mutants(draw_from: st.DrawFn) -> bytes:
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-@settings(max_examples=times(300, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(300, 60_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=mutants(), as_form=st.booleans())
-def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: bytes, as_form: bool) -> None:
+def test_a_mutated_picture_is_answered_or_refused(asking: httpx.Client, data: bytes, as_form: bool) -> None:
     body, headers = (form(FILE + data), MULTIPART) if as_form else (data, {})
-    answer = httpx.post(f"{victim.url}/predict", content=body, headers=headers, timeout=30)
+    answer = asking.post("/predict", content=body, headers=headers)
     assert answer.status_code in {200, 400, 413, 415, 422}
     assert not LEAKS.search(answer.text)
 
@@ -223,20 +230,18 @@ def test_a_mutated_picture_is_answered_or_refused(victim: RunningServer, data: b
 @pytest.mark.slow
 @pytest.mark.proof
 @pytest.mark.timeout(3600)
-@settings(max_examples=times(200, 10_000), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(200, 40_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary(max_size=300) | st.text(max_size=300).map(str.encode),
     boundary=st.text("ab-;=", min_size=1, max_size=80),
     length=st.integers(-5, 400) | st.text("0123456789x-+", max_size=12),
 )
-def test_rubbish_is_refused_on_every_route(
-    victim: RunningServer, body: bytes, boundary: str, length: int | str
-) -> None:
+def test_rubbish_is_refused_on_every_route(asking: httpx.Client, body: bytes, boundary: str, length: int | str) -> None:
     headers = {
         "Content-Type": f"multipart/form-data; boundary={boundary}",
         "Inference-Header-Content-Length": f"{length}",
     }
     for path in ("/predict", "/annotate", "/predictions/tiny", "/v2/models/tiny/infer"):
-        answer = httpx.post(f"{victim.url}{path}", content=body, headers=headers, timeout=30)
+        answer = asking.post(path, content=body, headers=headers)
         assert 400 <= answer.status_code < 500
         assert not LEAKS.search(answer.text.replace(f"'{length}'", ""))  # which the client has sent itself
