@@ -67,7 +67,7 @@ class AccessLog:
             "method": record.method or "other",
             "route": record.route or "unmatched",
             "status": record.status,
-            **({"error": record.code} if record.code else {}),
+            **({"error": record.error} if record.error else {}),
             **record.timing.model._asdict(),
             **stages,
         }

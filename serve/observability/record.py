@@ -48,6 +48,11 @@ class RequestRecord:
         """Whether it has no answer but an error."""
         return self.status != "OK" if isinstance(self.status, str) else self.status >= 400
 
+    @property
+    def error(self) -> str | None:
+        """The code of what went wrong, of whatever failed: what a library refuses has none of its own."""
+        return self.code or "http_error" if self.failed else None
+
 
 class RequestListener(Protocol):
     """Who is told of every request."""
@@ -69,8 +74,8 @@ class Recorder:
         """Count it in the metrics and in its model's statistics, and tell the log and the traces."""
         timing = record.timing
         self.metrics.on_request(record.route or "unmatched", record.status, timing.model, timing.total_s)
-        if record.failed:
-            self.metrics.errors.labels(*timing.model, record.code or "http_error").inc()
+        if record.error:
+            self.metrics.errors.labels(*timing.model, record.error).inc()
         else:
             self.metrics.on_answer(timing.model, timing.read_s, timing.total_s)
         if timing.statistics:

@@ -99,6 +99,10 @@ def test_the_access_log_is_a_line_of_json_for_each_request(guarded: RunningServe
     assert line["model"] == "tiny"
     assert {"decode_ms", "queue_ms", "inference_ms", "total_ms"} <= set(line)
     assert "secret" not in json.dumps(line)
+    foreign = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST", "X-Request-Id": "evil-1"}
+    httpx.options(f"{guarded.url}/predict", headers=foreign)
+    line = next(line for line in lines if line["request_id"] == "evil-1")
+    assert (line["status"], line["error"]) == (400, "http_error")
 
 
 def test_a_log_that_nobody_reads_stops_neither_the_answers_nor_the_end(bundle: Path) -> None:
