@@ -18,7 +18,7 @@ from tests.serve.administered import administer, administered, until
 from tests.serve.versions import add_version
 
 pytestmark = [pytest.mark.slow, pytest.mark.proof, pytest.mark.timeout(3600)]
-CLIENTS = 4
+CLIENTS = 2
 SWAPS, ENDS = times(20, 1000), times(3, 100)
 Answer = tuple[int, str, str]
 """The status, and of an answer the version and the best class."""
