@@ -27,7 +27,7 @@ from serve.models.repository import open_repository
 from serve.network.crowd import crowd_protocol
 from serve.network.draining import SHUTDOWN_S, DrainingServer
 from serve.network.listening import bind, raise_file_limit
-from serve.network.memory import give_back_large_blocks
+from serve.network.memory import give_back_large_blocks, keep_out_of_collections
 from serve.network.refused import RefusedRequest
 from serve.observability.access_log import AccessLog
 from serve.observability.record import Recorder, RequestListener, RequestRecord, choose_id
@@ -58,6 +58,7 @@ def serve(config: ServeConfig) -> None:
         signal.signal(signal.SIGTERM, lambda *_: None)
         others = [grpc] if grpc else []
         server = DrainingServer(settings, health, config.drain_ms / 1000, partial(read_anew, registry), others)
+        keep_out_of_collections()
         server.run(sockets=[listener])
     if health.hung:  # Python would wait for the thread that runs it
         print("error: a batch does not finish; the server stops without waiting for it", file=sys.stderr, flush=True)

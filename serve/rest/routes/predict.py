@@ -1,7 +1,7 @@
 """`POST /predict`: one picture or many, the best classes with their names; `POST /annotate`: the same as a picture."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -77,13 +77,13 @@ def _add_predict(router: APIRouter, dataplane: DataPlane) -> None:
             results = await asked.run(files)
             if len(results) == 1:
                 raise_if_unreadable(results[0])
-            name_all = partial(_answer, asked.served, files, results, top_k, activation_map)
+            naming = Naming(served=asked.served, pictures=files, results=results, k=top_k, explain=activation_map)
             # To explain, a picture's header is read again, which may mean decoding it.
             if activation_map or len(results) * top_k > MANY:
-                body = await asked.work(lambda: _dump(name_all()))
+                body = await asked.work(naming.dump)
                 asked.hold(len(body))
                 return Response(body, media_type="application/json")
-            return name_all()
+            return naming.answer()
 
 
 def _add_annotate(router: APIRouter, dataplane: DataPlane) -> None:
@@ -101,24 +101,39 @@ def _add_annotate(router: APIRouter, dataplane: DataPlane) -> None:
             return Response(drawn, media_type="image/jpeg")
 
 
-def _answer(
-    served: ServedModel, pictures: Sequence[bytes], results: Sequence[Outputs | ImageError], k: int, explain: bool
-) -> ImageAnswer | BatchAnswer:
-    def name(data: bytes, result: Outputs | ImageError) -> ImageAnswer | ErrorBody:
-        if isinstance(result, ImageError):
-            return RequestError.from_image_error(result).body
-        return served.answers.explain(data, result, k) if explain else served.answers.name(result, k)
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """The pictures of a request, their results, and how the answer is to say them: `k` classes each."""
 
-    answers = [name(data, result) for data, result in zip(pictures, results, strict=True)]
-    if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
-        return answers[0]
-    return BatchAnswer(model=served.id.model, version=served.id.version, results=answers)
+    served: ServedModel
+    pictures: Sequence[bytes]
+    results: Sequence[Outputs | ImageError]
+    k: int
+    explain: bool
 
+    def answer(self) -> ImageAnswer | BatchAnswer:
+        """What FastAPI writes."""
+        answers = list(self._each())
+        if len(answers) == 1 and isinstance(answers[0], ImageAnswer):
+            return answers[0]
+        return BatchAnswer(model=self.served.id.model, version=self.served.id.version, results=answers)
 
-def _dump(answer: ImageAnswer | BatchAnswer) -> bytes:
-    """The answer as FastAPI would write it; image by image, as no other thread runs while one is written."""
-    if isinstance(answer, ImageAnswer):
-        return ONE.dump_json(answer, exclude_none=True)
-    head = json.dumps({"model": answer.model, "version": answer.version}, ensure_ascii=False, separators=(",", ":"))
-    results = b",".join(ONE.dump_json(result, exclude_none=True) for result in answer.results)
-    return head.encode()[:-1] + b',"results":[' + results + b"]}"
+    def dump(self) -> bytes:
+        """The same, written; image by image, as no other thread runs while one is written, and as the collector of
+        garbage would stop everything for long to look through all of them.
+        """
+        written = (ONE.dump_json(answer, exclude_none=True) for answer in self._each())
+        if len(self.pictures) == 1:
+            return next(written)
+        said = {"model": self.served.id.model, "version": self.served.id.version}
+        head = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+        return head.encode()[:-1] + b',"results":[' + b",".join(written) + b"]}"
+
+    def _each(self) -> Iterator[ImageAnswer | ErrorBody]:
+        for data, result in zip(self.pictures, self.results, strict=True):
+            if isinstance(result, ImageError):
+                yield RequestError.from_image_error(result).body
+            elif self.explain:
+                yield self.served.answers.explain(data, result, self.k)
+            else:
+                yield self.served.answers.name(result, self.k)
