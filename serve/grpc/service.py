@@ -84,7 +84,8 @@ class InferenceService(GRPCInferenceServiceServicer):  # type: ignore[misc] # tr
     async def RepositoryIndex(self, request: Any, call: Call) -> Any:
         """Every version in the folder, and which of them answer."""
         entries = await list_versions(self._registry, only_ready=request.ready)
-        return fill(service_pb2.RepositoryIndexResponse(), {"models": [entry.model_dump() for entry in entries]})
+        said = {"models": [entry.model_dump() for entry in entries]}
+        return ParseDict(said, service_pb2.RepositoryIndexResponse(), ignore_unknown_fields=True)
 
     async def RepositoryModelLoad(self, request: Any, call: Call) -> Any:
         """Load, verify and warm a version; then let it answer in place of the one before it."""
