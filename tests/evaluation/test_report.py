@@ -90,6 +90,7 @@ def test_objects_are_counted_where_they_are_fewer(page: SplitPage, tmp_path: Pat
     assert "of 200 objects" in written(replace(page, scores={**page.scores, "clusters": 200}), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_training_report_of_a_thousand_classes_is_bounded(tmp_path: Path) -> None:
     classes = [ClassLabel(label=f"class ${index}$", display_name=f"名 {index}") for index in range(1000)]
     labels, targets = [entry.label for entry in classes], np.arange(3000) % 1000

@@ -105,6 +105,7 @@ def test_the_access_log_is_a_line_of_json_for_each_request(guarded: RunningServe
     assert (line["status"], line["error"]) == (400, "http_error")
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_reads_stops_neither_the_answers_nor_the_end(bundle: Path) -> None:
     running = RunningServer(bundle, "--access-log", "--drain-ms", "0")
     with httpx.Client(base_url=running.url) as client:

@@ -139,6 +139,7 @@ def test_who_can_not_be_answered_in_time_is_504_without_waiting_for_it(
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_session_that_hangs_is_504_at_the_deadline(bundle: Path, session: StubbornSession, red_jpeg: bytes) -> None:
     async def scenario() -> None:
         async with serving(bundle, session, Health()) as app, asking(app) as client:

@@ -73,7 +73,8 @@ def train_until(step: int, config: TrainConfig, monkeypatch: pytest.MonkeyPatch)
             train(config)
 
 
-@pytest.mark.parametrize("step", [9, *(pytest.param(step, marks=pytest.mark.slow) for step in (2, 6, 7))])
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [2, 6, 7, 9])
 def test_a_run_goes_on_between_two_steps_to_the_same_bits(
     step: int, whole: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

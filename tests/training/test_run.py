@@ -117,6 +117,7 @@ def test_out_of_memory_says_what_to_lower(config: TrainConfig) -> None:
         torch.ones(2) @ torch.ones(3)
 
 
+@pytest.mark.slow
 def test_a_report_that_cannot_be_drawn_loses_nothing(config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
     train(config)
     drawn = (config.folder / "report.html").read_bytes()

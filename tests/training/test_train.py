@@ -119,9 +119,8 @@ def test_resumed_and_uninterrupted_runs_end_in_the_same_bits(
     assert load_best(config.folder).epoch == load_best(whole.folder).epoch
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_training_is_one_line_and_the_signals_exit_code(
     config: TrainConfig, number: signal.Signals, code: int
 ) -> None:

@@ -31,6 +31,7 @@ def job(base: str, corpus: Path, **changes: object) -> Job:
     return Job(**{**values, **changes})  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_stall_shows_in_an_open_loop_and_hides_in_a_closed_one(corpus: Path, tmp_path: Path) -> None:
     """Coordinated omission: a closed loop stops asking while the server stalls, and so counts the stall once."""
     asked, turn = 0, asyncio.Lock()

@@ -62,6 +62,7 @@ def test_who_watches_hears_of_the_end_and_does_not_hold_it_up(bundle: Path) -> N
         assert [list(watch) for watch in watches] == [[], []]
 
 
+@pytest.mark.slow
 def test_a_watch_whose_message_never_comes_does_not_hold_up_the_end(bundle: Path) -> None:
     server = RunningServer(bundle, "--grpc-port", "0", "--drain-ms", "0")
     leaving = threading.Event()

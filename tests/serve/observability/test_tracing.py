@@ -290,6 +290,7 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_without_a_collector_there_are_answers_one_warning_and_a_quick_end(
     bundle: Path, red_jpeg: bytes, closed_port: int
 ) -> None:
@@ -305,6 +306,7 @@ def test_without_a_collector_there_are_answers_one_warning_and_a_quick_end(
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_collector_that_never_answers_does_not_hold_up_the_end(bundle: Path, red_jpeg: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         env = {ENDPOINT: f"http://127.0.0.1:{silent.getsockname()[1]}", "OTEL_BSP_SCHEDULE_DELAY": "1"}

@@ -32,6 +32,7 @@ def failed(found: dict[str, Finding]) -> set[str]:
     return {name for name, finding in found.items() if finding.outcome == "failed"}
 
 
+@pytest.mark.slow
 def test_what_can_learn_passes(config: TrainConfig, capsys: pytest.CaptureFixture[str]) -> None:
     doctor(config)
     assert "Nothing that was checked keeps a model from learning." in capsys.readouterr().out
