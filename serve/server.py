@@ -31,6 +31,7 @@ from serve.network.memory import give_back_large_blocks, keep_out_of_collections
 from serve.network.refused import RefusedRequest
 from serve.observability.access_log import AccessLog
 from serve.observability.record import Recorder, RequestListener, RequestRecord, choose_id
+from serve.observability.saying import say, say_what_is_logged
 from serve.observability.timing import Timing
 from serve.observability.tracing import start_tracing
 from serve.rest.app import create_app
@@ -61,7 +62,7 @@ def serve(config: ServeConfig) -> None:
         keep_out_of_collections()
         server.run(sockets=[listener])
     if health.hung:  # Python would wait for the thread that runs it
-        print("error: a batch does not finish; the server stops without waiting for it", file=sys.stderr, flush=True)
+        say("error: a batch does not finish; the server stops without waiting for it", sys.stderr)
         os._exit(1)
     if health.failure:
         raise UserError(f"{health.failure}; the server has stopped: start it again")
@@ -97,6 +98,7 @@ def configure(app: FastAPI, dataplane: DataPlane) -> uvicorn.Config:
             ssl_keyfile=config.tls_key,
         )
         settings.load()
+        say_what_is_logged(logging.getLogger("uvicorn"))
     except OSError as error:  # ssl.SSLError is one
         raise StartError(f"{config.tls_certificate} and {config.tls_key} can't be used ({error})") from error
     return settings
@@ -139,7 +141,7 @@ async def read_anew(registry: ModelRegistry) -> None:
     try:
         await registry.reload()
     except UserError as error:
-        print(f"error: {error}; the server continues with the models it had before", file=sys.stderr, flush=True)
+        say(f"error: {error}; the server continues with the models it had before", sys.stderr)
 
 
 def start_models(config: ServeConfig, health: Health) -> ModelRegistry:

@@ -6,6 +6,7 @@ As `serve/rest/` has it for HTTP.
 import asyncio
 import contextlib
 import math
+import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,6 +24,7 @@ from serve.dataplane import DataPlane
 from serve.deadline import Deadline
 from serve.errors import deadline_exceeded, malformed_request
 from serve.observability.record import REQUEST_ID, RequestRecord, choose_id
+from serve.observability.saying import say
 from serve.observability.timing import Timing
 
 SERVICE = "/inference.GRPCInferenceService/"
@@ -227,5 +229,5 @@ def explain(error: Exception) -> RequestError:
         return error
     if isinstance(error, ImageError):
         return RequestError.from_image_error(error)
-    traceback.print_exception(error)
+    say("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
     return RequestError(500, "internal_error", "the server failed on this call; the server's log has the reason")

@@ -12,6 +12,7 @@ from serve.config import ServeConfig
 from serve.models.repository import BundleEntry
 from serve.models.served_model import ServedModel, SharedResources
 from serve.observability.metrics import ServerMetrics
+from serve.observability.saying import say
 from serve.scheduling.decoder import DecodePool
 from serve.scheduling.executor import BatchExecutor
 
@@ -38,12 +39,11 @@ class Loader:
         _check_unchanged(bundle, model)
         manifest = bundle.manifest
         served = self.equip(model, tuning)
-        print(
+        say(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
             f"Verified {len(manifest.files)} files; golden files agree on {self._tuning_request.provider} "
             f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
             f"{tuning.summary} ({how})",
-            flush=True,
         )
         return served
 

@@ -13,6 +13,7 @@ from serve.models.mirror import Mirror
 from serve.models.repository import BundleEntry, Catalog, Labels, Repository
 from serve.models.served_model import ServedModel
 from serve.observability.metrics import ModelId
+from serve.observability.saying import say
 
 STABLE, CANARY = "stable", "canary"
 
@@ -162,7 +163,7 @@ class ModelRegistry:
 
     def _print(self) -> None:
         lines = [f"Serving {name}: {entry.summary}" for name, entry in sorted(self.table.items())]
-        print("\n".join(lines) or "No model is being served", flush=True)
+        say("\n".join(lines) or "No model is being served")
 
     def _retire(self, served_models: Iterable[ServedModel]) -> None:
         """Let services end that nobody finds any more."""
@@ -196,17 +197,16 @@ class ModelRegistry:
                 self._drop_canary(entry.stable, served, error)
             else:
                 name, version = served.id
-                print(
+                say(
                     f"error: {error}; version {version} of {name} has failed and is no longer served; "
                     "the others are not affected",
-                    file=sys.stderr,
-                    flush=True,
+                    sys.stderr,
                 )
 
     def _drop_canary(self, stable: ServedModel, canary: ServedModel, error: Exception) -> None:
         """It is on trial: its end must not be that of the others. When the folder is read again it is tried again."""
         name, version = canary.id
-        print(f"error: {error}; the canary (version {version} of {name}) is removed", file=sys.stderr, flush=True)
+        say(f"error: {error}; the canary (version {version} of {name}) is removed", sys.stderr)
         self._open = {key: served for key, served in self._open.items() if served is not canary}
         self.table = {**self.table, name: ModelEntry(labels=Labels(stable=stable.id.version), stable=stable)}
         self.table[name].connect()

@@ -19,6 +19,7 @@ from contract import Manifest, ManifestError, UserError
 from contract.atomic import write_text_atomically
 from contract.manifest import MANIFEST_FILE, sha256_of
 from serve.config import ServeConfig
+from serve.observability.saying import say
 
 LABELS_FILE = "labels.json"
 # A bundle, a folder of bundles, and runs/ with a bundle in each run.
@@ -84,7 +85,7 @@ class Repository:
             try:
                 yield _look(folder)
             except ManifestError as error:
-                print(f"warning: {error}; this bundle is not served", file=sys.stderr, flush=True)
+                say(f"warning: {error}; this bundle is not served", sys.stderr)
 
     def _folders(self) -> list[Path]:
         if not self.folder.is_dir():

@@ -13,6 +13,7 @@ import uvicorn
 from serve.health import Health
 from serve.network.crowd import CrowdProtocol
 from serve.network.event_loop import GuardedLoop
+from serve.observability.saying import say
 
 SHUTDOWN_S = 20
 
@@ -62,10 +63,10 @@ class DrainingServer(uvicorn.Server):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._start_reload)
             for other in self._others:
                 await other.start()
-                print(other.banner, flush=True)
+                say(other.banner)
             place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             base = f"{'https' if self.config.is_ssl else 'http'}://{place}"
-            print(f"Ready: {base}/predict (try it at {base}/)", flush=True)
+            say(f"Ready: {base}/predict (try it at {base}/)")
 
     async def listen(self, sockets: list[socket.socket] | None) -> None:
         """Accept what comes over HTTP, as fast as it can be refused."""

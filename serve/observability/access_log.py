@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 
 from serve.observability.record import RequestRecord
+from serve.observability.saying import WRITING
 
 LINES = 10_000
 CLOSE_S = 1.0
@@ -43,7 +44,7 @@ class _Stdout(logging.Handler):
         self._descriptor = sys.stdout.fileno()
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(OSError):  # the reader has gone, or the disk is full: the next line is tried again
+        with contextlib.suppress(OSError), WRITING:  # its reader may have gone: the next line is tried again
             os.write(self._descriptor, f"{record.getMessage()}\n".encode())
 
 

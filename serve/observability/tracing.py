@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from contract import UserError
 from serve.observability.record import REQUEST_ID, RequestRecord
+from serve.observability.saying import say
 from serve.observability.timing import Timing
 
 if TYPE_CHECKING:
@@ -84,10 +85,9 @@ class _SayOnce(logging.Handler):
         if not self._said:
             self._said = True
             text = " ".join(record.getMessage().split())
-            print(
+            say(
                 f"warning: tracing: {text} (reported only once; requests are answered as usual)",
-                file=sys.stderr,
-                flush=True,
+                sys.stderr,
             )
 
 

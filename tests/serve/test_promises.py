@@ -36,8 +36,10 @@ class Asking:
         with ThreadPoolExecutor(CLIENTS) as pool:
             clients = [pool.submit(self._ask) for _ in range(CLIENTS)]
             until(lambda: len(self.answers) >= 2 * CLIENTS or any(client.done() for client in clients))
-            yield clients
-            self._done.set()
+            try:
+                yield clients
+            finally:
+                self._done.set()
         for client in clients:
             client.result()
 

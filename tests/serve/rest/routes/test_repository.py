@@ -14,7 +14,7 @@ import pytest
 import tritonclient.http as triton
 
 from tests.commands import RunningServer
-from tests.serve.administered import ADMIN, administer, administered, metric, until, version_of
+from tests.serve.administered import ADMIN, FEW, TOKEN, administer, administered, metric, until, version_of
 from tests.serve.versions import add_version
 
 
@@ -131,6 +131,24 @@ def test_a_canary_that_agrees_counts_as_the_same(
     assert [model["versions"] for model in httpx.get(f"{running.url}/models").json()] == [
         [{"version": "one", "labels": ["stable"]}]
     ]
+
+
+@pytest.mark.slow
+def test_a_load_does_not_wait_for_whoever_reads_what_the_server_says(folder: Path, bundle: Path) -> None:
+    """The pipe is full after some 240 lines of what was loaded; here the access log fills it."""
+    token = folder.parent / "token.txt"
+    token.write_text(TOKEN)
+    options = (*FEW, "--admin-token-file", str(token), "--drain-ms", "0", "--access-log")
+    running = RunningServer(folder, *options, option="--models")
+    with httpx.Client(base_url=running.url) as client:
+        for _ in range(1000):
+            assert client.get("/ping").status_code == 200
+    add_version(bundle, folder, "leaf", "two")
+    assert administer(running, "models/leaf/load", version="two").status_code == 200
+    assert httpx.get(f"{running.url}/ping").status_code == 200
+    running.process.terminate()
+    assert running.process.wait(timeout=30) == 0
+    running.process.communicate()
 
 
 def test_a_model_is_unloaded_and_loaded_again(running: RunningServer, red_jpeg: bytes) -> None:
