@@ -31,10 +31,10 @@ from serve.network.memory import give_back_large_blocks, keep_out_of_collections
 from serve.network.refused import RefusedRequest
 from serve.observability.access_log import AccessLog
 from serve.observability.record import Recorder, RequestListener, RequestRecord, choose_id
-from serve.observability.saying import say, say_what_is_logged
 from serve.observability.timing import Timing
 from serve.observability.tracing import start_tracing
 from serve.rest.app import create_app
+from serve.saying import say, say_what_is_logged
 
 if TYPE_CHECKING:
     from serve.grpc.server import GrpcServer

@@ -59,14 +59,14 @@ ROOMS = {
     },
 }
 # The rooms of `serve`, from the ground up: folders and lone files, each with the rooms that it may import.
-GROUND = {f"serve.{name}" for name in ("VERSION", "errors", "auth", "config", "health", "observability")}
+GROUND = {f"serve.{name}" for name in ("VERSION", "errors", "auth", "config", "health", "saying", "observability")}
 ERRORS = {"serve.errors"}
 SERVE_ROOMS = {
     **{name: set() for name in GROUND},
-    "serve.observability": {"serve.VERSION"},
+    "serve.observability": {"serve.VERSION", "serve.saying"},
     "serve.deadline": ERRORS,
     "serve.budget": set(),
-    "serve.network": ERRORS | {"serve.health"},
+    "serve.network": ERRORS | {"serve.health", "serve.saying"},
     "serve.scheduling": ERRORS,
     "serve.v2": ERRORS | {"serve.observability", "serve.VERSION"},
     "serve.models": GROUND | {"serve.budget", "serve.scheduling"},

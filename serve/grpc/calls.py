@@ -24,8 +24,8 @@ from serve.dataplane import DataPlane
 from serve.deadline import Deadline
 from serve.errors import deadline_exceeded, malformed_request
 from serve.observability.record import REQUEST_ID, RequestRecord, choose_id
-from serve.observability.saying import say
 from serve.observability.timing import Timing
+from serve.saying import say
 
 SERVICE = "/inference.GRPCInferenceService/"
 HEALTH = "/grpc.health.v1.Health/"

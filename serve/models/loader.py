@@ -12,7 +12,7 @@ from serve.config import ServeConfig
 from serve.models.repository import BundleEntry
 from serve.models.served_model import ServedModel, SharedResources
 from serve.observability.metrics import ServerMetrics
-from serve.observability.saying import say
+from serve.saying import say
 from serve.scheduling.decoder import DecodePool
 from serve.scheduling.executor import BatchExecutor
 

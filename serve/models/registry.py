@@ -13,7 +13,7 @@ from serve.models.mirror import Mirror
 from serve.models.repository import BundleEntry, Catalog, Labels, Repository
 from serve.models.served_model import ServedModel
 from serve.observability.metrics import ModelId
-from serve.observability.saying import say
+from serve.saying import say
 
 STABLE, CANARY = "stable", "canary"
 

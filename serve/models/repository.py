@@ -19,7 +19,7 @@ from contract import Manifest, ManifestError, UserError
 from contract.atomic import write_text_atomically
 from contract.manifest import MANIFEST_FILE, sha256_of
 from serve.config import ServeConfig
-from serve.observability.saying import say
+from serve.saying import say
 
 LABELS_FILE = "labels.json"
 # A bundle, a folder of bundles, and runs/ with a bundle in each run.

@@ -13,7 +13,7 @@ import uvicorn
 from serve.health import Health
 from serve.network.crowd import CrowdProtocol
 from serve.network.event_loop import GuardedLoop
-from serve.observability.saying import say
+from serve.saying import say
 
 SHUTDOWN_S = 20
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener
 
 from serve.observability.record import RequestRecord
-from serve.observability.saying import WRITING
+from serve.saying import WRITING
 
 LINES = 10_000
 CLOSE_S = 1.0

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from contract import UserError
 from serve.observability.record import REQUEST_ID, RequestRecord
-from serve.observability.saying import say
 from serve.observability.timing import Timing
+from serve.saying import say
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
