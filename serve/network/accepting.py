@@ -34,11 +34,16 @@ class PacedServer(asyncio.AbstractServer):
         self._listen()
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept no more than those who wait in the system: it has let them in, and would reset them."""
+        if self._closed:
+            return
         self._closed = True
         self._loop.remove_reader(self._listener)
         if self._pause:
             self._pause.cancel()
+        with contextlib.suppress(OSError):
+            while True:
+                self._let_in()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Where it accepts."""
@@ -66,10 +71,7 @@ class PacedServer(asyncio.AbstractServer):
     def _accept(self) -> None:
         try:
             for _ in range(min(AT_ONCE, int(self._refusals.room))):
-                connection, _ = self._listener.accept()
-                task = self._loop.create_task(self._connect(connection))
-                self._connecting.add(task)
-                task.add_done_callback(self._connecting.discard)
+                self._let_in()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return
         except OSError:  # too many open files: some will be closed
@@ -77,6 +79,12 @@ class PacedServer(asyncio.AbstractServer):
             return
         if self._refusals.room < 1:
             self._rest()
+
+    def _let_in(self) -> None:
+        connection, _ = self._listener.accept()
+        task = self._loop.create_task(self._connect(connection))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
 
     def _rest(self) -> None:
         self._loop.remove_reader(self._listener)

@@ -170,6 +170,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._lingering.close_now()
         elif self._in_body:
             self._expect_body(CHECK_S)
+        elif self._in_head and self._is_idle:  # it was let in, and its request may be on its way
+            self._set_guard(CHECK_S, self._end_idle)
+            return
         super().shutdown()
 
     def pause_writing(self) -> None:
