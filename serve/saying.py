@@ -37,8 +37,9 @@ def say(text: str, stream: TextIO | None = None) -> None:
 
 def _write(descriptor: int, data: bytes) -> None:
     for begin in range(0, len(data), PIECE):
-        if select.select([], [descriptor], [], WAIT_S)[1]:
-            os.write(descriptor, data[begin : begin + PIECE])
+        if not select.select([], [descriptor], [], WAIT_S)[1]:
+            return
+        os.write(descriptor, data[begin : begin + PIECE])
 
 
 def say_what_is_logged(logger: logging.Logger) -> None:

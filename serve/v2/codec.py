@@ -151,7 +151,7 @@ def _numbers(values: NDArray[np.float32]) -> bytes:
     if not np.isfinite(values).all():
         raise ValueError("an output is not finite")
     pieces = (values[begin : begin + PIECE].tolist() for begin in range(0, len(values), PIECE))
-    return b"[" + b",".join(to_json(piece)[1:-1] for piece in pieces) + b"]"
+    return b"[" + b", ".join(to_json(piece)[1:-1].replace(b",", b", ") for piece in pieces) + b"]"
 
 
 def reply_size(query: InferQuery, outputs: Outputs) -> int:

@@ -150,10 +150,10 @@ def test_numbers_beyond_what_the_shape_needs_are_413(client: httpx.Client) -> No
     assert "binary tensor data extension" in error_of(refused)
 
 
-def test_millions_of_numbers_are_written_exactly() -> None:
+def test_millions_of_numbers_are_written_as_python_would_write_them() -> None:
     values = np.random.default_rng(0).normal(size=(3, PIECE)).astype(np.float32)
     assert json.loads(_numbers(values.ravel())) == values.ravel().tolist()
-    assert json.loads(_numbers(values[0, :2])) == values[0, :2].tolist()
+    assert _numbers(values[0, :2]) == json.dumps(values[0, :2].tolist()).encode()
 
 
 def tensor(**changes: Any) -> dict[str, Any]:
