@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 # cpu or gpu: the ONNX Runtime that is installed.
 ACCELERATOR ?= cpu
-# The lock file in requirements/ to install; on a machine that only serves, use serve-cpu or serve-gpu.
+# The lock file in requirements/ to install; on a machine that only serves, use serve-cpu, serve-openvino or serve-gpu.
 REQUIREMENTS ?= $(ACCELERATOR)
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -48,6 +48,11 @@ SKIP_UNREADABLE =
 RESUME =
 OVERWRITE =
 VERSION =
+# Fast modes: FAST=0 leaves them out of an export.
+FAST =
+MAX_LOSS =
+EVIDENCE =
+MODES =
 # Arrays that become images.
 ARRAYS =
 LABELS =
@@ -55,6 +60,9 @@ LABELS =
 HOST =
 PORT =
 PROVIDER =
+PRECISION =
+SETTINGS =
+SLO_P99_MS =
 TOP_K =
 IMAGE =
 OUT =
@@ -76,7 +84,7 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION HOST PORT PROVIDER TOP_K IMAGE OUT SORT UNSURE PART RECALL RUNS ENGINE TARGET PROTOCOL IMAGES A B
+export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION MAX_LOSS EVIDENCE HOST PORT PROVIDER PRECISION SETTINGS SLO_P99_MS TOP_K IMAGE OUT SORT UNSURE PART RECALL RUNS ENGINE TARGET PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
@@ -93,7 +101,9 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 	$(call switch,FREEZE,freeze) \
 	$(call switch,RESUME,resume) $(call switch,OVERWRITE,overwrite) $(ARGS)
 
-.PHONY: help install sample images check-data baseline doctor weights train train-help export evaluate compare serve predict archive torchserve torchserve-stop \
+FAST_OPTIONS = $(call option,MAX_LOSS,max-loss) $(call option,EVIDENCE,evidence) $(if $(MODES),--modes $(MODES))
+
+.PHONY: help install sample images check-data baseline doctor weights train train-help export certify evaluate compare serve tune predict archive torchserve torchserve-stop \
 	bench bench-quick bench-peers bench-compare bench-train bench-shares bench-hostile bench-session \
 	format check test test-slow prove lock clean
 
@@ -105,7 +115,7 @@ $(STAMP): requirements/$(REQUIREMENTS).txt
 	requirements/install.sh $(PYTHON) $(VENV) $<
 	touch $@
 
-install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve-cpu or serve-gpu)
+install: $(STAMP) ## Create the Python environment (REQUIREMENTS=cpu, gpu, serve-cpu, serve-openvino or serve-gpu)
 
 sample: $(STAMP) ## Make the sample set: 1,100 drawn images of maize leaves in four classes
 	$(PY) -m dataset.sample --folder data/sample
@@ -133,14 +143,21 @@ images: $(STAMP) ## Turn ARRAYS=folder or file of NumPy arrays (.npy, .npz) into
 check-data: $(STAMP) $(if $(DATA),,sample) ## Check the images of DATA=folder: counts, near-duplicates, wrong labels, shortcuts; writes a page, OUT=page.html
 	$(PY) -m evaluation.check --data "$${DATA:-data/sample}" --out "$${OUT:-runs/$(name).data.html}" $(DATA_OPTIONS) $(ARGS)
 
-export: $(STAMP) ## Export RUN=name as a bundle: TorchScript, ONNX, and the proof that both match the trained model
+export: $(STAMP) ## Export RUN=name as a bundle: TorchScript, ONNX, the proof that both match the trained model, and fast modes (FAST=0: none)
 	$(PY) -m export --run $(run) $(call option,VERSION,version)
+	$(if $(filter 0 no off,$(FAST)),,$(PY) -m export.fast --run $(run) $(FAST_OPTIONS))
 
-serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles) on port 5000; HOST PORT PROVIDER
-	$(PY) -m serve $(if $(MODELS),--models "$$MODELS",--bundle $(bundle)) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(ARGS)
+certify: $(STAMP) ## Prove the fast modes of RUN=name on this machine; MAX_LOSS=points EVIDENCE=folder of further pictures MODES="cpu:int8 openvino:bf16"
+	$(PY) -m export.fast --run $(run) $(FAST_OPTIONS) $(ARGS)
+
+serve: $(STAMP) ## Serve RUN=name (or BUNDLE=folder, or MODELS=folder of bundles) on port 5000; HOST PORT PROVIDER PRECISION SETTINGS=serve.toml
+	$(PY) -m serve $(if $(MODELS),--models "$$MODELS",--bundle $(bundle)) $(call option,HOST,host) $(call option,PORT,port) $(call option,PROVIDER,provider) $(call option,PRECISION,precision) $(call option,SETTINGS,settings) $(ARGS)
+
+tune: $(STAMP) ## Measure every way to serve RUN=name on this machine and write serve.toml beside its bundle; SLO_P99_MS=milliseconds
+	$(PY) -m benchmarks.tune --bundle $(bundle) $(call option,SLO_P99_MS,slo-p99-ms) $(call option,PROVIDER,provider) $(call option,PRECISION,precision) $(call option,IMAGES,images) $(ARGS)
 
 evaluate: $(STAMP) ## Measure the bundle of RUN=name on labelled images: DATA=folder or table, by default the run's own test images; PART RECALL=class:0.95 OUT
-	$(PY) -m evaluation.measure --bundle $(bundle) --data "$${DATA:-runs/$(name)/split.csv}" $(call option,PART,part) $(call option,RECALL,recall) $(call option,CLASSES,classes) $(call option,OUT,out) $(call option,PROVIDER,provider) $(call switch,SKIP_UNREADABLE,skip-unreadable) $(ARGS)
+	$(PY) -m evaluation.measure --bundle $(bundle) --data "$${DATA:-runs/$(name)/split.csv}" $(call option,PART,part) $(call option,RECALL,recall) $(call option,CLASSES,classes) $(call option,OUT,out) $(call option,PROVIDER,provider) $(call option,PRECISION,precision) $(call switch,SKIP_UNREADABLE,skip-unreadable) $(ARGS)
 
 compare: $(STAMP) ## Compare runs on the same test images, each with the first: RUNS="first second"; PART OUT
 	@test -n "$$RUNS" || { echo 'error: RUNS is not set; give the names of two or more runs: make compare RUNS="first second"' >&2; exit 2; }
@@ -148,7 +165,7 @@ compare: $(STAMP) ## Compare runs on the same test images, each with the first: 
 
 predict: $(STAMP) ## Classify IMAGE=picture.jpg, a folder or a pattern, without a server; OUT=file or folder, SORT=folder, UNSURE=0.8
 	@test -n "$$IMAGE" || { echo 'error: IMAGE is not set; give an image file or a folder: make predict IMAGE=leaf.jpg' >&2; exit 2; }
-	$(PY) -m evaluation.predict --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,SORT,sort) $(call option,UNSURE,unsure-below) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider)
+	$(PY) -m evaluation.predict --bundle $(bundle) --image "$$IMAGE" $(call option,OUT,out) $(call option,SORT,sort) $(call option,UNSURE,unsure-below) $(call option,TOP_K,top-k) $(call option,PROVIDER,provider) $(call option,PRECISION,precision)
 
 archive: $(STAMP) ## Pack RUN=name (or BUNDLE=folder) for TorchServe into model_archive/; ENGINE=torchscript or onnx
 	$(PY) -m export.archive --bundle $(bundle) $(call option,ENGINE,engine)
@@ -193,7 +210,7 @@ bench-hostile: $(STAMP) ## Attack our server with RUN=name: huge bodies, picture
 	$(PY) -m benchmarks.hostile --bundle $(bundle) $(ARGS)
 
 bench-session: $(STAMP) ## Measure decoding and the session of RUN=name without a server: no server can be faster
-	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider)
+	$(PY) -m benchmarks.session --bundle $(bundle) $(call option,PROVIDER,provider) $(call option,PRECISION,precision)
 
 format: $(STAMP) ## Format the code
 	$(PY) -m ruff format .

@@ -32,15 +32,22 @@ from benchmarks.scenarios import (
     warm_up,
 )
 from benchmarks.targets.peers import PEERS, image_classifier, peer
-from benchmarks.targets.servers import Starter, Target, TargetError, check_reachable, existing, lean, torchserve
+from benchmarks.targets.servers import Starter, Target, TargetError, check_reachable, existing, lean_in, torchserve
 from contract import Manifest
-from runtime import Model, load_model
+from runtime import Mode, Model, load_model
 from runtime.machine import cores, processor
+from runtime.modes import REFERENCE
 
 BATCH = 8
 VERSIONED = ("aiohttp", "fastapi", "numpy", "onnxruntime", "pillow", "torch", "torchserve", "uvicorn")
+LEAN_MODES = {
+    "lean": REFERENCE,
+    "lean-int8": Mode("cpu", "int8"),
+    "lean-openvino-bf16": Mode("openvino", "bf16"),
+    "lean-openvino-int8": Mode("openvino", "int8"),
+}
 STARTERS: dict[str, Starter] = {
-    "lean": lean,
+    **{name: lean_in(mode, name) for name, mode in LEAN_MODES.items()},
     "torchscript": torchserve("torchscript"),
     "onnx": torchserve("onnx"),
     "image_classifier": image_classifier,
@@ -106,7 +113,7 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
     settings = ground.settings
     with starter(settings.bundle, ground.model.manifest.name, ground.folder) as target:
         check_answer(target, ground.corpora[MIXED], record)
-        ceilings = record.ceilings[target.name] = measure_ceilings(ground)
+        ceilings = record.ceilings[target.name] = measure_ceilings(ground, target.mode)
         load = Load(settings, target, ground.folder, ground.corpora, ceilings)
         warm_up(load)
         capacity = dict.fromkeys(INPUTS, 0.0)
@@ -121,11 +128,10 @@ def measure_server(ground: Ground, starter: Starter, record: Record) -> None:
             record.add(row, settings.folder)
 
 
-def measure_ceilings(ground: Ground) -> dict[str, float]:
+def measure_ceilings(ground: Ground, mode: Mode) -> dict[str, float]:
     """Images/s in process, by input: anew beside each server, as the machine is not the same all day."""
-    found = {
-        name: ceiling(ground.model, corpus, BATCH, ground.settings.seconds) for name, corpus in ground.corpora.items()
-    }
+    model = ground.model if mode == REFERENCE else load_model(ground.settings.bundle, mode, batches=(BATCH,))
+    found = {name: ceiling(model, corpus, BATCH, ground.settings.seconds) for name, corpus in ground.corpora.items()}
     print(
         "ceiling, without a server: " + ", ".join(f"{name} {rate:.1f} images/s" for name, rate in found.items()),
         flush=True,

@@ -10,7 +10,18 @@ from benchmarks.load.protocols import ProtocolName
 from contract import UsageError, UserError
 
 ServerName = Literal[
-    "lean", "torchscript", "onnx", "image_classifier", "flask", "fastapi", "litserve", "bentoml", "ray"
+    "lean",
+    "lean-int8",
+    "lean-openvino-bf16",
+    "lean-openvino-int8",
+    "torchscript",
+    "onnx",
+    "image_classifier",
+    "flask",
+    "fastapi",
+    "litserve",
+    "bentoml",
+    "ray",
 ]
 USUAL: tuple[ServerName, ...] = ("lean", "torchscript", "onnx")
 SizeName = Literal["256 px", "640x480", "1080p", "12 MP"]
@@ -24,8 +35,8 @@ class BenchConfig:
     bundle: Path
     """Folder of the bundle to serve. Every answer is compared with the answer of its model."""
     servers: tuple[ServerName, ...] = ()
-    """Servers to start: lean (make serve), TorchServe with torchscript or onnx, and the baselines. Default: lean,
-    torchscript and onnx; with --quick only the first two."""
+    """Servers to start: lean (make serve in fp32, or in the fast mode that its name says), TorchServe with torchscript
+    or onnx, and the baselines. Default: lean, torchscript and onnx; with --quick only the first two."""
     target: str = ""
     """Address of a server that is already running, http://host:port. If given, no server is started."""
     protocol: ProtocolName = "predict"

@@ -17,8 +17,8 @@ from rich.table import Table
 from contract import ImageSpec, preprocess
 from contract.console import run_command
 from contract.golden import read_golden
-from runtime import load_model
-from runtime.providers import ProviderName
+from runtime import open_bundle
+from runtime.modes import WantedPrecision, WantedProvider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,10 @@ class SessionBenchmark:
 
     bundle: Path
     """Folder of the bundle."""
-    provider: ProviderName = "cpu"
-    """Device that runs the model: cpu, or cuda for an NVIDIA GPU."""
+    provider: WantedProvider = "cpu"
+    """What runs the model: cpu or openvino, or cuda or tensorrt for an NVIDIA GPU."""
+    precision: WantedPrecision = "fp32"
+    """fp32, or a faster one that the bundle has a certificate for."""
     threads: int = 0
     """Number of threads of the session. 0 uses all cores."""
     batches: tuple[int, ...] = (1, 2, 4, 8)
@@ -49,7 +51,7 @@ def rate(step: Callable[[], object], images: int, seconds: float) -> float:
 
 def measure(config: SessionBenchmark) -> None:
     """Print images/s, the median and the range of three repeats."""
-    model = load_model(config.bundle, config.provider, config.threads)
+    model = open_bundle(config.bundle, config.provider, config.precision, config.threads)
     spec = model.manifest.image
     files = [(config.bundle / golden.file).read_bytes() for golden in read_golden(config.bundle)]
     table = Table("images/s", "median", "lowest", "highest", box=None)
@@ -59,7 +61,7 @@ def measure(config: SessionBenchmark) -> None:
         _add_line(table, f"session, batch {batch}", partial(model.run, pixels), batch, config)
     console = Console(soft_wrap=True, highlight=False)
     machine = f"{os.cpu_count()} cores, {platform.machine()}"
-    console.print(f"{model.manifest.architecture}, {spec.size} px, {config.provider}, {machine}", table, sep="\n")
+    console.print(f"{model.manifest.architecture}, {spec.size} px, {model.session.mode}, {machine}", table, sep="\n")
 
 
 def _decode(files: list[bytes], spec: ImageSpec) -> None:

@@ -19,9 +19,11 @@ from benchmarks.config import BenchConfig
 from benchmarks.load.samples import Samples
 from benchmarks.report.figures import interval
 from benchmarks.scenarios import SIZED, Load, warm_up
-from benchmarks.targets.servers import lean
+from benchmarks.targets.servers import lean_in
 from contract.console import run_command
+from runtime import open_bundle
 from runtime.machine import cores
+from runtime.modes import WantedPrecision, WantedProvider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,20 +38,26 @@ class Options:
     """Duration of one measurement."""
     repeats: int = 5
     """Turns of ceiling and server."""
+    provider: WantedProvider = "cpu"
+    """What runs the model, in the server and in process."""
+    precision: WantedPrecision = "fp32"
+    """fp32, or a faster one that the bundle has a certificate for."""
 
 
 def compare(options: Options) -> None:
     """Take turns, and print the share for each number of clients."""
     settings = BenchConfig(bundle=options.bundle, clients=options.clients, seconds=options.seconds)
+    model = open_bundle(options.bundle, options.provider, options.precision)
+    mode = model.session.mode
     shares: dict[int, list[float]] = {clients: [] for clients in options.clients}
     with tempfile.TemporaryDirectory(prefix="shares-") as temporary:
         ground = prepare(settings, Path(temporary))
-        with lean(options.bundle, ground.model.manifest.name, ground.folder) as target:
+        with lean_in(mode, "lean")(options.bundle, ground.model.manifest.name, ground.folder) as target:
             load = Load(settings, target, ground.folder, ground.corpora, {})
             warm_up(load)
             for _ in range(options.repeats):
                 for clients in options.clients:
-                    found = ceiling(ground.model, ground.corpora[SIZED], BATCH, options.seconds)
+                    found = ceiling(model, ground.corpora[SIZED], BATCH, options.seconds)
                     samples, _ = load.closed(SIZED, options.seconds, clients)
                     shares[clients].append(share_of(samples, found))
     Console(highlight=False, soft_wrap=True, width=120).print(table_of(shares))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract.errors import UserError
+from contract.graph import Outputs
 from contract.image import ImageSpec, preprocess
 from contract.manifest import GOLDEN_LOGITS_FILE
 
@@ -65,6 +66,33 @@ def replay(folder: Path, spec: ImageSpec, logits_of: Callable[[NDArray[np.uint8]
         found = disagreement(logits_of(pixels[None])[0], golden.logits)
         if found > 1:
             raise GoldenError(_explain(golden, pixels, found))
+        worst = max(worst, found)
+    return worst
+
+
+def replay_fast(
+    folder: Path,
+    spec: ImageSpec,
+    outputs_of: Callable[[NDArray[np.uint8]], Outputs],
+    expected_of: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    tolerated: float,
+) -> float:
+    """Run every golden file in a fast mode whose certificate allows differences of a probability up to `tolerated`.
+
+    `outputs_of` takes uint8 [1, H, W, 3]; `expected_of` turns fp32 logits [C] into probabilities [C]. Returns the
+    largest difference as a share of what is tolerated. Raises `GoldenError`.
+    """
+    worst = 0.0
+    for golden in read_golden(folder):
+        pixels = preprocess((folder / golden.file).read_bytes(), spec)
+        differences = np.abs(outputs_of(pixels[None]).probabilities[0] - expected_of(golden.logits))
+        found = float(np.max(np.where(np.isfinite(differences), differences, np.inf))) / tolerated
+        if found > 1:
+            raise GoldenError(
+                f"the probabilities for {golden.file} differ from fp32's by {found * tolerated:.3g}, and the "
+                f"certificate allows {tolerated:.3g}: this machine renders the mode differently; "
+                "prove it here with make certify, or use PRECISION=fp32"
+            )
         worst = max(worst, found)
     return worst
 

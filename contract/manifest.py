@@ -12,19 +12,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from contract.adjustment import Adjustment
 from contract.atomic import write_text_atomically
+from contract.certificate import Certificate
 from contract.errors import UserError
 from contract.image import ImageSpec
 from contract.labels import ClassLabel
 from contract.text import as_json
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 # The entries that each format added to the one before; a manifest of an older format lacks those of the newer ones.
-ADDED = {2: {"exported_at"}, 4: {"adjustment", "sources"}}
-ADDED_TO_IMAGE = {3: {"depth"}, 4: {"contrast"}}
+ADDED = {2: {"exported_at"}, 4: {"adjustment", "sources"}, 5: {"certificates"}}
+ADDED_TO_IMAGE = {3: {"depth"}, 4: {"contrast"}, 5: {"decoding"}}
 MANIFEST_FILE = "manifest.json"
 ONNX_FILE = "model.onnx"
+INT8_FILE = "model.int8.onnx"
 TORCHSCRIPT_FILE = "model.pt"
 LABELS_FILE = "index_to_name.json"
 GOLDEN_LOGITS_FILE = "golden/logits.json"
@@ -56,7 +61,15 @@ class Manifest:
     training: dict[str, Any]
     data_fingerprint: str
     exported_at: datetime | None  # with its time zone; None before format 2
+    certificates: tuple[Certificate, ...] = ()  # of fast modes; none before format 5
     format_version: int = field(default=FORMAT_VERSION)
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What is answered for logits [..., C]: softmax((logits - offsets) / temperature), as in the graph."""
+        scaled = (logits - self.adjustment.offsets) / self.temperature
+        powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+        result: NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
+        return result
 
     def write(self, folder: Path) -> None:
         """Write the manifest, which turns `folder` into a bundle."""
@@ -90,6 +103,7 @@ class Manifest:
                 "image": ImageSpec(**{**image, "mean": tuple(image["mean"]), "std": tuple(image["std"])}),
                 "adjustment": Adjustment.from_dict(values.get("adjustment")),
                 "sources": dict(values.get("sources", {})),
+                "certificates": tuple(Certificate.from_dict(entry) for entry in values.get("certificates", ())),
                 "exported_at": _time(exported_at) if exported_at is not None else None,
             }
         except (TypeError, KeyError, ValueError) as error:
@@ -97,7 +111,7 @@ class Manifest:
         return cls(**{**values, **typed})
 
     def verify_files(self, folder: Path) -> None:
-        """Compare every file with its hash. Raises one `ManifestError` that lists all missing and changed files."""
+        """Compare every file with its hash, and certificates with the files they are of. Raises `ManifestError`."""
         problems = [
             f"{name} is {'changed' if (folder / name).is_file() else 'missing'}"
             for name, expected in self.files.items()
@@ -107,6 +121,15 @@ class Manifest:
             raise ManifestError(
                 f"{folder} differs from the bundle that was exported: {', '.join(problems)}; export it again"
             )
+        self._verify_certificates(folder)
+
+    def _verify_certificates(self, folder: Path) -> None:
+        for each in self.certificates:
+            if (self.files.get(each.file), self.files.get(ONNX_FILE)) != (each.graph_sha256, each.reference_sha256):
+                raise ManifestError(
+                    f"{folder} has a certificate for {each.provider} {each.precision} that is of another model; "
+                    "export the bundle again"
+                )
 
 
 def _check_shape(values: Any, source: Path, expected: set[str]) -> None:

@@ -17,7 +17,7 @@ import yaml
 from contract import Manifest, UserError
 from contract.atomic import write_atomically
 from contract.console import run_command
-from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
+from contract.manifest import FORMAT_VERSION, INT8_FILE, ONNX_FILE, TORCHSCRIPT_FILE
 
 Engine = Literal["torchscript", "onnx"]
 
@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 HANDLER = "image_handler.py"
 SETTINGS = "model-config.yaml"
 MODEL_FILES = {"torchscript": TORCHSCRIPT_FILE, "onnx": ONNX_FILE}
+NOT_FOR = {"torchscript": {ONNX_FILE, INT8_FILE}, "onnx": {TORCHSCRIPT_FILE}}
 PACKAGES = {"torchscript": ("contract", "handlers"), "onnx": ("contract", "handlers", "runtime")}
 # The handler file lies at the archive's root instead. Workers don't need the launcher, which starts TorchServe.
 LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "launcher")
@@ -93,13 +94,14 @@ def check_settings(path: Path, manifest: Manifest) -> None:
 
 def lay_out(config: ArchiveConfig, manifest: Manifest, stage: Path) -> None:
     """Fill `stage` with the files for the archive's root, except the model and the handler."""
-    other = MODEL_FILES["onnx" if config.engine == "torchscript" else "torchscript"]
-    files = {name: digest for name, digest in manifest.files.items() if name != other}
+    left = NOT_FOR[config.engine]
+    files = {name: digest for name, digest in manifest.files.items() if name not in left}
+    certificates = manifest.certificates if config.engine == "onnx" else ()
     for name in files:
         if name != MODEL_FILES[config.engine]:
             (stage / name).parent.mkdir(exist_ok=True)
             shutil.copy(config.bundle / name, stage / name)
-    replace(manifest, files=files).write(stage)
+    replace(manifest, files=files, certificates=certificates, format_version=FORMAT_VERSION).write(stage)
     left_out = shutil.ignore_patterns(*LEFT_OUT, *LEFT_OUT_FOR[config.engine])
     for package in PACKAGES[config.engine]:
         shutil.copytree(ROOT / package, stage / package, ignore=left_out)

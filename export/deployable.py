@@ -25,7 +25,9 @@ class Deployable(nn.Module):
     def forward(self, images_nhwc: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Run a batch."""
         features = self.classifier.features(images_nhwc)
-        logits = self.classifier.head(features)
+        # The same as the network's head, whose pooling is exported as a Gather that OpenVINO computes wrongly beside
+        # quantised layers (onnxruntime-ep-openvino 1.8.1).
+        logits = self.classifier.backbone.fc(features.mean(dim=(2, 3)))
         probabilities = torch.softmax((logits - self.offsets) / self.temperature, dim=1)
         kernel = self.classifier.backbone.fc.weight[:, :, None, None]
         return logits, probabilities, nn.functional.conv2d(features, kernel)

@@ -5,10 +5,6 @@ If a step fails, no bundle is written.
 
 import json
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,7 +14,7 @@ from typing import Any
 import torch
 
 from contract import Adjustment, Manifest
-from contract.atomic import sync_folder, write_text_atomically
+from contract.atomic import write_text_atomically
 from contract.manifest import LABELS_FILE, ONNX_FILE, TORCHSCRIPT_FILE, sha256_of
 from export.candidates import Eager, open_candidates
 from export.config import ExportConfig
@@ -26,6 +22,7 @@ from export.deployable import Deployable
 from export.golden import write_golden
 from export.onnx_graph import write_onnx
 from export.parity import Check, ParityError, Proof, check_names, check_parity
+from export.staging import BUNDLE, staged
 from export.summary import print_bundle, print_checks, print_step
 from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
@@ -34,8 +31,6 @@ from training.lock import hold_run
 from training.model.device import make_deterministic
 from training.run_files import BEST, check_files, read_config, read_results
 
-BUNDLE = "bundle"
-STAGE_PREFIX = ".bundle-"
 VERSIONED = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "pillow", "numpy")
 
 
@@ -85,7 +80,7 @@ def export(config: ExportConfig) -> Path:
 
 def _export(config: ExportConfig, run: Run) -> Path:
     bundle = config.folder / BUNDLE
-    with _staged(bundle) as stage:
+    with staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")
         files = write_artifacts(run, config.max_batch, stage)
         images = f"{len(run.validation.examples)} {run.validation.what} images"
@@ -158,20 +153,3 @@ def describe(config: ExportConfig, run: Run, files: list[str], checks: list[Chec
         data_fingerprint=run.settings["data_fingerprint"],
         exported_at=datetime.now(UTC),
     )
-
-
-@contextmanager
-def _staged(bundle: Path) -> Iterator[Path]:
-    """A temporary folder that replaces the old `bundle` on success and is removed on failure."""
-    for abandoned in bundle.parent.glob(f"{STAGE_PREFIX}*"):  # left behind by an export that was killed
-        shutil.rmtree(abandoned)
-    with tempfile.TemporaryDirectory(prefix=STAGE_PREFIX, dir=bundle.parent) as temporary:
-        stage = Path(temporary) / BUNDLE
-        stage.mkdir()
-        yield stage
-        old = Path(temporary) / "old"
-        if bundle.exists():
-            bundle.rename(old)
-        stage.rename(bundle)
-        sync_folder(bundle.parent)
-        shutil.rmtree(old, ignore_errors=True)

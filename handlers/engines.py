@@ -1,35 +1,41 @@
 """Opens the archive's model file with the right engine, and decides how many threads a worker uses."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 import contract
-from contract import UserError
-from contract.graph import Outputs
+from contract import Manifest, UserError
+from contract.golden import replay
+from handlers.engine import Engine
 
 
 class ArchiveError(UserError):
     """An archive that this worker can't run."""
 
 
-def open_engine(model_file: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
+def open_engine(
+    model_file: Path, manifest: Manifest, settings: Mapping[str, Any], threads: int, gpu: int | None
+) -> Engine:
     """Load the model on `threads` CPU threads or on CUDA device `gpu`. Raises `UserError`.
 
-    An archive contains only one engine, so only that one is imported.
+    An archive contains only one engine, so only that one is imported. For ONNX, `handler` in the archive's
+    model-config.yaml may name a `provider` and a `precision`.
     """
     if model_file.suffix == ".pt":
         from handlers.torchscript import open_torchscript
 
-        return open_torchscript(model_file, threads, gpu)
+        run, folder = open_torchscript(model_file, threads, gpu), model_file.parent
+        prove = partial(replay, folder, manifest.image, lambda pixels: run(pixels).logits)
+        return Engine(name="torchscript fp32", run=run, prove=prove)
     if model_file.suffix == ".onnx":
         from handlers.onnx import open_onnx
 
-        return open_onnx(model_file, threads, gpu)
+        wanted = settings.get("handler") or {}
+        known = {name: wanted[name] for name in ("provider", "precision") if name in wanted}
+        return open_onnx(model_file.parent, manifest, threads, gpu, **known)
     raise ArchiveError(f"the model file is {model_file.name}; expected .pt or .onnx: pack it again with make archive")
 
 

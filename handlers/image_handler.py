@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ImageError, Manifest, UserError
-from contract.golden import replay
 from contract.graph import Outputs
 from handlers.answers import Found, answer
 from handlers.context import Context
@@ -42,7 +41,8 @@ class ImageHandler:
             logger.error("MODEL NOT LOADED: %s", error)
             raise
         name, version = self.manifest.name, self.manifest.version
-        logger.info("%s, version %s: golden files agree (%.1f %% of the tolerance)", name, version, 100 * worst)
+        told = "%s, version %s, %s: golden files agree (%.1f %% of the tolerance)"
+        logger.info(told, name, version, self.mode, 100 * worst)
 
     def _open(self, context: Context) -> float:
         folder = Path(context.system_properties["model_dir"])
@@ -52,10 +52,12 @@ class ImageHandler:
         threads = cores_for(context.model_yaml_config)
         self._decoders = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         model_file = folder / context.manifest["model"]["serializedFile"]
-        self._run = open_engine(model_file, threads, context.system_properties.get("gpu_id"))
+        gpu = context.system_properties.get("gpu_id")
+        engine = open_engine(model_file, self.manifest, context.model_yaml_config, threads, gpu)
+        self.mode, self._run = engine.name, engine.run
         self._max_batch = min(int(context.system_properties.get("batch_size") or 1), self.manifest.max_batch)
         self._warm_up()
-        return replay(folder, self.manifest.image, lambda pixels: self._run(pixels).logits)
+        return engine.prove()
 
     def _warm_up(self) -> None:
         """Run every batch size twice: TorchScript records the shapes in the first run and compiles in the second."""

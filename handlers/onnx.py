@@ -1,16 +1,31 @@
-"""Loads an ONNX file as a function from pixels to `Outputs`."""
+"""Loads an ONNX file as an engine, in one of the modes that the bundle's manifest admits."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from contract import Manifest
+from handlers.engine import Engine
+from runtime.model import replay_golden
+from runtime.modes import WantedPrecision, WantedProvider, modes_for
+from runtime.tuning import fastest
 
-from contract.graph import Outputs
-from runtime import Session
 
+def open_onnx(
+    folder: Path,
+    manifest: Manifest,
+    threads: int,
+    gpu: int | None,
+    provider: WantedProvider = "auto",
+    precision: WantedPrecision = "auto",
+) -> Engine:
+    """The fastest of the modes that are wanted: on the CPU with `threads` threads, or on CUDA device `gpu`.
 
-def open_onnx(path: Path, threads: int, gpu: int | None) -> Callable[[NDArray[np.uint8]], Outputs]:
-    """Load `path` on the CPU with `threads` threads, or on CUDA device `gpu`. Raises `ProviderError`."""
-    provider = "cpu" if gpu is None else "cuda"
-    return Session(path.read_bytes(), provider, threads, gpu or 0).run
+    Raises `ProviderError` or `GoldenError`.
+    """
+    if gpu is not None and provider == "auto":
+        provider = "cuda"
+    session = fastest(folder, manifest, modes_for(manifest, provider, precision), threads, gpu or 0)
+    return Engine(
+        name=str(session.mode),
+        run=session.run,
+        prove=lambda: replay_golden(folder, manifest, session.mode, session),
+    )

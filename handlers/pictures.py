@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ImageError, ImageSpec, decode_image
-from contract.image import resize
+from contract import ImageError, ImageSpec
+from contract.image import decode_for, resize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Picture:
 def read_picture(data: bytes, spec: ImageSpec) -> Picture | ImageError:
     """Preprocess one image of a batch. An `ImageError` is returned, not raised, so that the other images still run."""
     try:
-        image = decode_image(data, shorter_side=spec.resize, depth=spec.depth)
+        image = decode_for(data, spec)
     except ImageError as error:
         return error
     return Picture(pixels=resize(image, spec), view=spec.view_shares(*image.size))

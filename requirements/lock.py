@@ -6,9 +6,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOCKS = {
-    "cpu": ["cpu", "serve", "train", "export", "torchserve", "dev"],
+    "cpu": ["cpu", "openvino", "serve", "train", "export", "torchserve", "dev"],
     "gpu": ["gpu", "serve", "train", "export", "torchserve", "dev"],
     "serve-cpu": ["cpu", "serve"],
+    "serve-openvino": ["cpu", "openvino", "serve"],
     "serve-gpu": ["gpu", "serve"],
     "peers": ["peers"],
 }

@@ -1,11 +1,19 @@
 """Describes the machine that measurements depend on."""
 
+import functools
 import math
 import os
 import platform
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
+CPUINFO = Path("/proc/cpuinfo")
+# What matters to the precisions, and the words by which Linux names it (x86, ARM).
+FLAGS = {
+    "vnni": {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"},
+    "bf16": {"avx512_bf16", "amx_bf16", "bf16"},
+    "amx": {"amx_tile"},
+}
 
 
 def cores() -> int:
@@ -36,7 +44,18 @@ def graphics_cards() -> list[str]:
 
 def processor() -> str:
     """The processor's name, from /proc/cpuinfo on Linux; "unknown" if the system does not report it."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or "unknown"
+    return _cpuinfo("model name") or platform.processor() or "unknown"
+
+
+@functools.cache
+def features() -> frozenset[str]:
+    """Which of "vnni", "bf16" and "amx" the processor has, as far as the system tells."""
+    words = set((_cpuinfo("flags") or _cpuinfo("Features")).split())
+    apple = {"vnni"} if (platform.system(), platform.machine()) == ("Darwin", "arm64") else set()
+    return frozenset(apple | {feature for feature, flags in FLAGS.items() if words & flags})
+
+
+def _cpuinfo(name: str) -> str:
+    """The first entry of that name; empty where there is none."""
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

@@ -8,9 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import Manifest, Prediction, top_k
-from contract.golden import replay
+from contract.golden import replay, replay_fast
 from contract.graph import Outputs
-from contract.manifest import ONNX_FILE
+from runtime.modes import (
+    REFERENCE,
+    Mode,
+    WantedPrecision,
+    WantedProvider,
+    mode_for,
+    require_admitted,
+    require_here,
+    tolerated_drift,
+)
 from runtime.session import Session
 
 
@@ -34,16 +43,35 @@ class Model:
         return top_k(probabilities, self.manifest.classes, k)
 
 
-def load_model(folder: Path, provider: str = "cpu", threads: int = 0, batches: Sequence[int] = (1,)) -> Model:
+def load_model(
+    folder: Path, mode: Mode = REFERENCE, threads: int = 0, batches: Sequence[int] = (1,), streams: int = 1
+) -> Model:
     """Verify the bundle's hashes, load its graph, warm up every batch size in `batches`, and replay its golden files.
 
-    Raises `ManifestError`, `ProviderError` or `GoldenError`. A model that is returned answers like the trained model.
+    `streams` batches may be run at once, each on `threads` threads (0: all cores).
+    Raises `ManifestError`, `ProviderError` or `GoldenError`. A model that is returned answers like the trained model,
+    or, in a fast mode, as its certificate says.
     """
     manifest = Manifest.read(folder)
     manifest.verify_files(folder)
-    session = Session((folder / ONNX_FILE).read_bytes(), provider, threads)
+    require_here(mode)
+    require_admitted(mode, manifest)
+    session = Session((folder / mode.file).read_bytes(), mode, threads, streams=streams)
     size = manifest.image.size
     for batch in sorted(batches, reverse=True):
         session.run(np.zeros((batch, size, size, 3), np.uint8))
-    worst = replay(folder, manifest.image, lambda pixels: session.run(pixels).logits)
+    worst = replay_golden(folder, manifest, mode, session)
     return Model(manifest=manifest, session=session, golden_disagreement=worst)
+
+
+def open_bundle(folder: Path, provider: WantedProvider, precision: WantedPrecision, threads: int = 0) -> Model:
+    """As `load_model`, in the mode that is wanted; where several are, in fp32. Raises its errors."""
+    return load_model(folder, mode_for(Manifest.read(folder), provider, precision), threads)
+
+
+def replay_golden(folder: Path, manifest: Manifest, mode: Mode, session: Session) -> float:
+    """The largest difference on the golden files, as a share of the mode's tolerance. Raises `GoldenError`."""
+    if not mode.is_fast:
+        return replay(folder, manifest.image, lambda pixels: session.run(pixels).logits)
+    tolerated = tolerated_drift(mode, manifest)
+    return replay_fast(folder, manifest.image, session.run, manifest.probabilities, tolerated)

@@ -1,6 +1,6 @@
-"""Finds the fastest settings for a bundle on this machine: parallel batches, threads for each, and batch size.
+"""Finds the fastest settings for a bundle on this machine: mode, parallel batches, threads for each, and batch size.
 
-The measurement takes a few seconds. It is saved next to the bundle for the next start.
+The measurement takes a few seconds for each mode. It is saved next to the bundle for the next start.
 """
 
 import json
@@ -8,17 +8,22 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
+from contract import Manifest
 from contract.atomic import write_text_atomically
+from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime.machine import cores, graphics_cards, processor
 from runtime.model import Model, load_model
+from runtime.modes import REFERENCE, Mode, WantedPrecision, WantedProvider, modes_for
+from runtime.providers import PROVIDERS, ProviderError
+from runtime.session import Session
 
 # Smallest gain in throughput that justifies larger batches (other requests wait longer for them), and the smallest
 # gain that justifies more runners (each image then takes longer).
@@ -30,24 +35,28 @@ BATCH_COST_S = 0.009
 # Time for measuring each combination of runners and threads, in seconds. Batch sizes that need longer are skipped.
 BUDGET_S = 2.5
 ROUNDS = 2
+# Modes that are slower than the fastest by more than this, in a first look, are not measured further.
+CLOSE = 1.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuningRequest:
     """The settings that the user requested; 0 means "measure it"."""
 
-    provider: str = "cpu"
+    provider: WantedProvider = "auto"
+    precision: WantedPrecision = "auto"
     threads: int = 0
     runners: int = 0
     max_batch: int = 8
 
-    @property
-    def ways(self) -> list[tuple[int, int]]:
+    def ways(self, mode: Mode) -> list[tuple[int, int]]:
         """The pairs (runners, threads of each) to try: first one runner on all cores, then one runner per thread."""
         if self.runners:
             return [(self.runners, self.threads or max(1, cores() // self.runners))]
         threads = self.threads or cores()
-        if self.provider != "cpu":  # one session is one stream of the GPU; more sessions would not be faster
+        if PROVIDERS[
+            mode.provider
+        ].on_graphics_card:  # one session is one stream of the GPU; more sessions would not be faster
             return [(1, threads)]
         streams = cores() // self.threads if self.threads else cores()
         return list(dict.fromkeys([(1, threads), (max(1, streams), self.threads or 1)]))
@@ -55,12 +64,17 @@ class TuningRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """How to run a model: `runners` batches in parallel, each on `threads` threads."""
+    """How to run a model: in which mode, `runners` batches in parallel, each on `threads` threads."""
 
     runners: int
     threads: int
     batch_s: Mapping[int, float]
     """Seconds for one batch, by batch size, while all runners are busy."""
+    mode: Mode = REFERENCE
+    speeds: Mapping[str, float] = field(default_factory=dict)
+    """Images per second of each mode in a first look, one batch at a time on all cores."""
+    notes: tuple[str, ...] = ()
+    """Modes that may serve and were left out, and why."""
 
     @property
     def images_s(self) -> float:
@@ -80,6 +94,14 @@ class Tuning:
             f"{self.images_s:.1f} images/s"
         )
 
+    @property
+    def gain(self) -> str:
+        """How much faster the mode is than fp32 on the processor; empty where that was not measured."""
+        reference, own = self.speeds.get(str(REFERENCE)), self.speeds.get(str(self.mode))
+        return (
+            "" if self.mode == REFERENCE or not reference or not own else f"{own / reference:.1f} times as fast as fp32"
+        )
+
     def is_sane(self, max_batch: int) -> bool:
         """Whether it can have been measured: read from a file, it may say anything."""
         sizes_fit = 1 in self.batch_s and max(self.batch_s) <= max_batch and min(self.batch_s) >= 1
@@ -90,29 +112,86 @@ class Tuning:
         """Drop batch sizes above the smallest one whose throughput is within `GAIN` of the best."""
         enough = min(size for size in self.batch_s if self._served_s(size) >= (1 - GAIN) * self.images_s)
         kept = {size: seconds for size, seconds in self.batch_s.items() if size <= enough}
-        return Tuning(runners=self.runners, threads=self.threads, batch_s=kept)
+        return replace(self, batch_s=kept)
 
 
 def tuned_model(folder: Path, request: TuningRequest) -> tuple[Model, Tuning, bool]:
     """A model, its best settings, and whether an earlier start saved them. Raises the errors of `load_model`."""
     whole = folder.resolve()  # because the path "." has no name
+    modes = modes_for(Manifest.read(folder), request.provider, request.precision)
     kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, request)
-    if known := _recall(kept, key):
-        return load_model(folder, request.provider, known.threads, tuple(known.batch_s)), known, True
-    model, tuning = _measure_ways(folder, request)
+    known = _recall(kept, key)
+    if known and known.mode in modes:
+        return load_model(folder, known.mode, known.threads, tuple(known.batch_s), known.runners), known, True
+    model, tuning = _measure_modes(folder, request, modes)
     _keep(kept, key, tuning)
     return model, tuning, False
 
 
-def _measure_ways(folder: Path, request: TuningRequest) -> tuple[Model, Tuning]:
+def fastest(folder: Path, manifest: Manifest, modes: Sequence[Mode], threads: int, gpu: int = 0) -> Session:
+    """The session of the fastest of `modes` on so many threads. Raises `ProviderError`."""
+    sessions = [Session((folder / mode.file).read_bytes(), mode, threads, gpu) for mode in modes]
+    if len(sessions) == 1:
+        return sessions[0]
+    return max(sessions, key=lambda session: images_per_second(session, manifest.image.size))
+
+
+def _measure_modes(folder: Path, request: TuningRequest, modes: Sequence[Mode]) -> tuple[Model, Tuning]:
+    """The fastest of the modes, with its settings. One that this machine renders otherwise is left out and noted."""
+    opened, notes = _open_each(folder, modes)
+    speeds = {mode: _speed(model) for mode, model in opened.items()} if len(opened) > 1 else {}
+    close = [mode for mode in opened if not speeds or CLOSE * speeds[mode] >= max(speeds.values())]
+    for mode in set(opened) - set(close):
+        del opened[mode]  # each holds the weights
     best: tuple[Model, Tuning] | None = None
-    for runners, threads in request.ways:
-        model = load_model(folder, request.provider, threads)
-        found = measure(model, runners, threads, sizes(min(request.max_batch, model.manifest.max_batch)))
-        if best is None or found.images_s > (1 + RUNNERS_GAIN) * best[1].images_s:
-            best = model, found
+    for mode in close:
+        found = _measure_ways(folder, request, opened.pop(mode))
+        if best is None or found[1].images_s > best[1].images_s:
+            best = found
     assert best is not None
-    return best[0], best[1].without_idle_sizes()
+    rates = {str(mode): speed for mode, speed in speeds.items()}
+    return best[0], replace(best[1].without_idle_sizes(), speeds=rates, notes=tuple(notes))
+
+
+def _open_each(folder: Path, modes: Sequence[Mode]) -> tuple[dict[Mode, Model], list[str]]:
+    """A model in each mode on all cores, and why others are not among them. Raises the error of the last one left."""
+    opened: dict[Mode, Model] = {}
+    failures: list[GoldenError | ProviderError] = []
+    for mode in modes:
+        try:
+            opened[mode] = load_model(folder, mode, cores())
+        except (GoldenError, ProviderError) as error:
+            failures.append(error)
+    if not opened:
+        raise failures[-1]
+    return opened, [str(failure) for failure in failures]
+
+
+def images_per_second(session: Session, size: int, batch: int = 8) -> float:
+    """One batch at a time of images of `size` px: the best of a few, after one to warm up."""
+    pixels, taken = np.zeros((batch, size, size, 3), np.uint8), []
+    for _ in range(2 + ROUNDS):
+        started = time.perf_counter()
+        session.run(pixels)
+        taken.append(time.perf_counter() - started)
+    return batch / min(taken[1:])
+
+
+def _speed(model: Model) -> float:
+    return images_per_second(model.session, model.manifest.image.size)
+
+
+def _measure_ways(folder: Path, request: TuningRequest, model: Model) -> tuple[Model, Tuning]:
+    """The best runners and threads for the mode of `model`, which runs on all cores."""
+    best: tuple[Model, Tuning] | None = None
+    mode = model.session.mode
+    for runners, threads in request.ways(mode):
+        tried = model if (runners, threads) == (1, cores()) else load_model(folder, mode, threads, streams=runners)
+        found = measure(tried, runners, threads, sizes(min(request.max_batch, model.manifest.max_batch)))
+        if best is None or found.images_s > (1 + RUNNERS_GAIN) * best[1].images_s:
+            best = tried, found
+    assert best is not None
+    return best
 
 
 def sizes(largest: int) -> list[int]:
@@ -133,7 +212,7 @@ def measure(model: Model, runners: int, threads: int, batches: Sequence[int]) ->
             started = time.perf_counter()
             batch_s[size] = min(_rounds(model, pool, runners, size))
             left -= time.perf_counter() - started
-    return Tuning(runners=runners, threads=threads, batch_s=batch_s)
+    return Tuning(runners=runners, threads=threads, batch_s=batch_s, mode=model.session.mode)
 
 
 def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> list[float]:
@@ -152,7 +231,13 @@ def _key(folder: Path, request: TuningRequest) -> dict[str, Any]:
     """Everything that the measurement depends on."""
     machine = ", ".join([processor(), f"{cores()} cores", *graphics_cards()])
     bundle = sha256_of(folder / MANIFEST_FILE)
-    return {"bundle": bundle, "machine": machine, "onnxruntime": onnxruntime.__version__, "asked": asdict(request)}
+    return {"bundle": bundle, "machine": machine, "packages": _packages(), "asked": asdict(request)}
+
+
+def _packages() -> dict[str, str]:
+    """The versions of ONNX Runtime and of its plugins."""
+    named = {found.name: found.version for found in distributions()}
+    return {name: named[name] for name in sorted(named) if name.startswith("onnxruntime")}
 
 
 def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
@@ -162,7 +247,14 @@ def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
         if kept["for"] != key:
             return None
         batch_s = {int(size): float(seconds) for size, seconds in kept["batch_s"].items()}
-        tuning = Tuning(runners=int(kept["runners"]), threads=int(kept["threads"]), batch_s=batch_s)
+        tuning = Tuning(
+            runners=int(kept["runners"]),
+            threads=int(kept["threads"]),
+            batch_s=batch_s,
+            mode=Mode(kept["mode"]["provider"], kept["mode"]["precision"]),
+            speeds={str(name): float(speed) for name, speed in kept["speeds"].items()},
+            notes=tuple(map(str, kept["notes"])),
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return tuning if tuning.is_sane(key["asked"]["max_batch"]) else None

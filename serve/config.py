@@ -1,11 +1,13 @@
 """What to serve, where, and within which limits."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from contract import UsageError
-from runtime.providers import ProviderName
+from contract import UsageError, UserError
+from contract.errors import StartError
+from runtime.modes import WantedPrecision, WantedProvider
+from runtime.serve_settings import read_settings
 
 ORIGIN = re.compile(r"\*|https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
@@ -24,8 +26,13 @@ class ServeConfig:
     """Port to listen on. 0 chooses a free port."""
     grpc_port: int | None = None
     """Port for the Open Inference Protocol V2 over gRPC. 0 chooses a free port. If not given, there is no gRPC."""
-    provider: ProviderName = "cpu"
-    """Device that runs the models: cpu, or cuda for an NVIDIA GPU."""
+    provider: WantedProvider = "auto"
+    """What runs the models: the processor by cpu or openvino, an NVIDIA GPU by cuda or tensorrt. auto: the fastest."""
+    precision: WantedPrecision = "auto"
+    """fp32, or a faster one that the bundle has a certificate for. auto: the fastest of those on this machine."""
+    settings: Path | None = None
+    """File that make tune wrote for this bundle on this machine: provider, precision, runners, threads and max_batch,
+    each unless it is given here."""
     runners: int = 0
     """Number of batches that run in parallel. 0: measure the best number on this machine."""
     threads: int = 0
@@ -66,6 +73,7 @@ class ServeConfig:
         """Check everything at once."""
         checks = {
             "expected either --bundle or --models": (self.bundle is None) != (self.models is None),
+            "settings are for one bundle; expected --bundle": self.settings is None or self.bundle is not None,
             f"port is {self.port}; expected 0 to 65535": 0 <= self.port <= 65535,
             f"grpc_port is {self.grpc_port}; expected 0 to 65535": 0 <= (self.grpc_port or 0) <= 65535,
             f"grpc_port is {self.grpc_port}, the same as port; expected another": not 0 < self.port == self.grpc_port,
@@ -88,6 +96,17 @@ class ServeConfig:
         expected = "expected an origin such as https://example.org"
         checks |= {f"cors_origins has {it!r}; {expected}": bool(ORIGIN.fullmatch(it)) for it in self.allowed_origins}
         UsageError.raise_for([problem for problem, fine in checks.items() if not fine])
+
+    def tuned(self) -> "ServeConfig":
+        """With what the file of settings says, where nothing else is given. Raises `StartError`."""
+        if self.settings is None or self.bundle is None:
+            return self
+        try:
+            found = asdict(read_settings(self.settings, self.bundle))
+        except (UserError, OSError) as error:
+            raise StartError(str(error)) from error
+        usual = {entry.name: entry.default for entry in fields(self)}
+        return replace(self, **{name: value for name, value in found.items() if getattr(self, name) == usual[name]})
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class DataPlane:
         served_models = self.registry.served_models
         if len(served_models) != 1:
             return None
-        timing.find(served_models[0].id, served_models[0].statistics)
+        timing.find(served_models[0].id, served_models[0].statistics, served_models[0].mode)
         return served_models[0].admission.refusal()
 
     @contextmanager
@@ -59,7 +59,7 @@ class DataPlane:
         Refused before the body is read. Raises `RequestError` 404, 422, 429 or 504.
         """
         served = self.registry.find(model, version)
-        timing.find(served.id, served.statistics)
+        timing.find(served.id, served.statistics, served.mode)
         served.acquire()
         try:
             served.admission.check(deadline.at)

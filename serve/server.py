@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 def serve(config: ServeConfig) -> None:
     """Serve until SIGINT or SIGTERM. Raises `StartError` when the port or the model can't be had."""
+    config = config.tuned()
     give_back_large_blocks()
     raise_file_limit()
     # Pillow would warn of pictures that the limits of `contract.image`, which are lower, refuse.

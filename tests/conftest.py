@@ -10,7 +10,9 @@ import torch
 
 from export.config import ExportConfig
 from export.export import export
+from export.fast.certify import certify
 from tests.commands import REPOSITORY, RunningServer, allow_interrupts
+from tests.fast_bundle import copy_run, fast_config, write_evidence
 from tests.pictures import TINTS, draw, encode, write_images
 from training.config import TrainConfig
 from training.train import train
@@ -65,6 +67,14 @@ def run_folder(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(run_folder: Path) -> Path:
     """The true export of `run_folder`."""
     return export(ExportConfig(run=run_folder.name, runs=run_folder.parent))
+
+
+@pytest.fixture(scope="session")
+def fast_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run's bundle with an int8 graph and a certificate for it on the processor."""
+    run = copy_run(bundle.parent, "fast")
+    certify(fast_config(run, write_evidence(tmp_path_factory.mktemp("evidence") / "more")))
+    return run / "bundle"
 
 
 @pytest.fixture(scope="session")

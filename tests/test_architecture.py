@@ -238,7 +238,7 @@ ENGINES = {"cpu": {"onnxruntime"}, "gpu": {"onnxruntime-gpu"}, "peers": set()}
 
 def test_lock_files_pin_hashes_and_name_no_registry() -> None:
     locks = sorted((REPOSITORY / "requirements").glob("*.txt"))
-    assert [path.stem for path in locks] == ["cpu", "gpu", "peers", "serve-cpu", "serve-gpu"]
+    assert [path.stem for path in locks] == ["cpu", "gpu", "peers", "serve-cpu", "serve-gpu", "serve-openvino"]
     for path in locks:
         text = path.read_text()
         assert "://" not in text
@@ -250,7 +250,7 @@ def test_lock_files_pin_hashes_and_name_no_registry() -> None:
 
 
 def test_serving_locks_hold_no_torch() -> None:
-    for name in ("serve-cpu", "serve-gpu"):
+    for name in ("serve-cpu", "serve-gpu", "serve-openvino"):
         assert "\ntorch==" not in (REPOSITORY / "requirements" / f"{name}.txt").read_text()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from contract import ImageSpec
-from contract.image import Contrast, Fit
+from contract.image import LATEST_DECODING, Contrast, Fit
 from contract.manifest import NAME_PATTERN
 from contract.text import is_writable, printable
 from dataset.config import DataOptions
@@ -130,5 +130,10 @@ class TrainConfig(DataOptions):
     def image_spec(self, depth: int) -> ImageSpec:
         """How images, whose 16-bit files use `depth` bits, are brought to the model's size."""
         return ImageSpec(
-            size=self.size, resize=round(self.size / CROP_SHARE), fit=self.fit, depth=depth, contrast=self.contrast
+            size=self.size,
+            resize=round(self.size / CROP_SHARE),
+            fit=self.fit,
+            depth=depth,
+            contrast=self.contrast,
+            decoding=LATEST_DECODING,
         )

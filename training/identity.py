@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from contract.image import LATEST_DECODING
 from contract.manifest import sha256_of
 from dataset.config import DataOptions
 from training.config import TrainConfig
@@ -26,6 +27,8 @@ def settings(config: TrainConfig, fingerprint: str) -> dict[str, Any]:
         **values,
         "weights_sha256": sha256_of(path) if path.is_file() else None,
         "data_fingerprint": fingerprint,
+        # A run that was begun with other pixels can't go on with these.
+        "decoding": LATEST_DECODING,
     }
 
 

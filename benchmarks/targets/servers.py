@@ -10,16 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from benchmarks.load.protocols import PROTOCOLS, TOLERANCE, ProtocolName
-from contract import UserError
+from contract import Manifest, UserError
+from runtime import Mode
+from runtime.modes import REFERENCE, tolerated_drift
 
 ROOT = Path(__file__).parents[2]
 TORCHSERVE_PORTS = 5
+# As TorchScript computes: otherwise a worker would run the fastest mode of the bundle.
+IN_FP32 = "handler: {provider: cpu, precision: fp32}\n"
 
 
 class TargetError(UserError):
@@ -44,6 +49,8 @@ class Target:
     """How far its probabilities may be from the bundle's: a baseline prepares pictures in its own way."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """What every request says besides its picture."""
+    mode: Mode = REFERENCE
+    """In which its model is run, where it is ours."""
 
     @property
     def url(self) -> str:
@@ -73,28 +80,38 @@ Starter = Callable[[Path, str, Path], AbstractContextManager[Target]]
 """Starts a server of a bundle whose model has that name; the second folder is for its files."""
 
 
+def lean_in(mode: Mode, name: str) -> Starter:
+    """The lean ONNX Runtime server with its defaults in this mode, whose certificate says how it may answer."""
+    return partial(_lean, mode, name)
+
+
 @contextmanager
-def lean(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
-    """The lean ONNX Runtime server with its defaults."""
+def _lean(mode: Mode, name: str, bundle: Path, model: str, folder: Path) -> Iterator[Target]:
     started = time.perf_counter()
-    command = [sys.executable, "-m", "serve", "--bundle", str(bundle.resolve()), "--port", "0"]
+    options = ["--provider", mode.provider, "--precision", mode.precision]
+    command = [sys.executable, "-m", "serve", "--bundle", str(bundle.resolve()), "--port", "0", *options]
     with (folder / "serve.log").open("wb") as errors:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
             base = _wait_for_address(process, folder / "serve.log")
             ready_s = time.perf_counter() - started
             yield Target(
-                name="lean",
+                name=name,
                 base=base,
                 model=model,
                 protocol="predict",
                 pid=process.pid,
                 started=started,
                 ready_s=ready_s,
+                tolerance=max(TOLERANCE, tolerated_drift(mode, Manifest.read(bundle))),
+                mode=mode,
             )
         finally:
             process.terminate()
             process.communicate()
+
+
+lean = lean_in(REFERENCE, "lean")
 
 
 def _wait_for_address(process: "subprocess.Popen[str]", log: Path) -> str:
@@ -111,7 +128,10 @@ def torchserve(engine: str) -> Starter:
     @contextmanager
     def start(bundle: Path, model: str, folder: Path) -> Iterator[Target]:
         store = folder / f"store-{engine}"
-        run_module("export.archive", "--bundle", str(bundle.resolve()), "--engine", engine, "--store", str(store))
+        settings = folder / f"{engine}.yaml"
+        settings.write_text((ROOT / "handlers" / "model-config.yaml").read_text(encoding="utf-8") + IN_FP32)
+        packed = ["--bundle", str(bundle.resolve()), "--engine", engine, "--store", str(store)]
+        run_module("export.archive", *packed, "--settings", str(settings))
         with launched(f"torchserve {engine}", store, model, folder) as target:
             yield target
 

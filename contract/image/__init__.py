@@ -18,6 +18,7 @@ The rules for each kind of image:
 
 from contract.image.decoding import (
     bits_used,
+    decode_for,
     decode_image,
     decode_reduced,
     file_mode,
@@ -27,9 +28,10 @@ from contract.image.decoding import (
 )
 from contract.image.errors import ImageError
 from contract.image.opening import MAX_PIXELS, MAX_SIDE, Room, unlimited
-from contract.image.spec import Contrast, Fit, ImageSpec
+from contract.image.spec import LATEST_DECODING, Contrast, Fit, ImageSpec
 
 __all__ = [
+    "LATEST_DECODING",
     "MAX_PIXELS",
     "MAX_SIDE",
     "Contrast",
@@ -38,6 +40,7 @@ __all__ = [
     "ImageSpec",
     "Room",
     "bits_used",
+    "decode_for",
     "decode_image",
     "decode_reduced",
     "file_mode",

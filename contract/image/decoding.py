@@ -18,8 +18,8 @@ def preprocess(data: bytes, spec: ImageSpec, room: Room = unlimited) -> NDArray[
     What it unfolds to is held only while there is `room`.
     """
     opened = open_image(data)
-    with room(opened.memory(spec.resize)):
-        image = opened.load(spec.resize)
+    with room(opened.memory(spec.decoded_side)):
+        image = opened.load(spec.decoded_side)
         prepare = _resize_whole if image.width * image.height < LARGE else _resize_in_strips
         return guarded(lambda: prepare(image, spec, opened.orientation))
 
@@ -35,8 +35,17 @@ def decode_image(data: bytes, shorter_side: int | None = None, depth: int = FULL
     never to less than twice that side. Size limits are checked in the header, before memory is allocated for pixels.
     Raises `ImageError`.
     """
+    return _decode(data, 2 * shorter_side if shorter_side else None, depth)
+
+
+def decode_for(data: bytes, spec: ImageSpec) -> Image.Image:
+    """The whole image, upright and RGB, as `resize` takes it for this model. Raises `ImageError`."""
+    return _decode(data, spec.decoded_side, spec.depth)
+
+
+def _decode(data: bytes, at_least: int | None, depth: int) -> Image.Image:
     opened = open_image(data)
-    image = opened.load(shorter_side)
+    image = opened.load(at_least)
     return guarded(lambda: to_rgb(image, depth, opened.orientation))
 
 
@@ -46,9 +55,9 @@ def decode_reduced(data: bytes, longest_side: int, depth: int = FULL_DEPTH, room
     Its longest side is not less than twice `longest_side` then. Raises `ImageError`.
     """
     opened = open_image(data)
-    shorter_side = max(1, longest_side * min(opened.size) // max(opened.size))
-    with room(opened.memory(shorter_side)):
-        image = opened.load(shorter_side)
+    at_least = 2 * max(1, longest_side * min(opened.size) // max(opened.size))
+    with room(opened.memory(at_least)):
+        image = opened.load(at_least)
         factor = max(image.size) // (2 * longest_side)
         if factor < 2 or image.width * image.height < LARGE:
             return guarded(lambda: to_rgb(image, depth, opened.orientation))

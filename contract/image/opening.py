@@ -44,11 +44,11 @@ class Opened:
         """The EXIF orientation still to apply. Of a PNG, which may tell it at its end, all pixels are read for it."""
         return self.read_orientation()
 
-    def memory(self, shorter_side: int | None) -> int:
-        """About how many bytes it takes to load and prepare it, at most; `shorter_side` as for `load`."""
+    def memory(self, at_least: int | None) -> int:
+        """About how many bytes it takes to load and prepare it, at most; `at_least` as for `load`."""
         pixels = self.size[0] * self.size[1]
         if self.kind == "JPEG":
-            decoded = pixels // _reduction(self.size, shorter_side) ** 2
+            decoded = pixels // _reduction(self.size, at_least) ** 2
             return 5 * decoded + (self.coefficients * pixels or pixels // 2)
         return int(BYTES_PER_PIXEL[self.kind] * pixels)
 
@@ -98,13 +98,13 @@ def _open_with_pillow(data: bytes, kind: str) -> Opened:
         data = mended
         image = guarded(lambda: _pillow(mended, kind))
 
-    def load(shorter_side: int | None) -> Image.Image:
+    def load(at_least: int | None) -> Image.Image:
         try:
-            return guarded(lambda: _load(image, shorter_side))
+            return guarded(lambda: _load(image, at_least))
         except ImageError as error:
             if error.code != "unreadable_image" or (mended := mend(kind, data)) is None:
                 raise
-            return guarded(lambda: _load(_pillow(mended, kind), shorter_side))
+            return guarded(lambda: _load(_pillow(mended, kind), at_least))
 
     return Opened(
         kind=kind,
@@ -130,9 +130,9 @@ def _coefficients(image: Image.Image) -> int:
     return math.ceil(2 * sum(across * down / largest for _, across, down, _ in layers))
 
 
-def _reduction(size: tuple[int, int], shorter_side: int | None) -> int:
+def _reduction(size: tuple[int, int], at_least: int | None) -> int:
     """To which part of its sides a JPEG is decoded, as `_load` asks for it: 1, 2, 4 or 8."""
-    enough = 2 * shorter_side if shorter_side else min(size)
+    enough = at_least or min(size)
     return max([scale for scale in (2, 4, 8) if min(size) // scale >= enough], default=1)
 
 
@@ -140,10 +140,10 @@ def _pillow(data: bytes, kind: str) -> Image.Image:
     return Image.open(io.BytesIO(data), formats=(kind,))
 
 
-def _load(image: Image.Image, shorter_side: int | None) -> Image.Image:
-    """Decode; a JPEG that is more than twice as large as `shorter_side` at 1/2, 1/4 or 1/8 of its size."""
-    if image.format in ("JPEG", "MPO") and shorter_side is not None:
-        image.draft(image.mode, (2 * shorter_side, 2 * shorter_side))
+def _load(image: Image.Image, at_least: int | None) -> Image.Image:
+    """Decode; a JPEG at 1/2, 1/4 or 1/8 of its size where its shorter side stays `at_least` so many px."""
+    if image.format in ("JPEG", "MPO") and at_least is not None:
+        image.draft(image.mode, (at_least, at_least))
     image.load()
     if image.format == "BMP" and image.mode == "RGBA" and is_invisible(image):
         return image.convert("RGB")  # programs that know nothing of alpha leave the fourth byte empty

@@ -6,7 +6,7 @@ from pathlib import Path
 from contract import UsageError
 from dataset.config import SAME_OBJECT
 from dataset.labelled import Part
-from runtime.providers import ProviderName
+from runtime.modes import WantedPrecision, WantedProvider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,10 @@ class MeasureConfig:
     """Skip files that are not readable images."""
     near_duplicates: float = SAME_OBJECT
     """Images whose details correlate more than this count as one object in intervals. 1: only identical files do."""
-    provider: ProviderName = "cpu"
-    """Device that runs the model: cpu, or cuda for an NVIDIA GPU."""
+    provider: WantedProvider = "cpu"
+    """What runs the model: cpu or openvino, or cuda or tensorrt for an NVIDIA GPU."""
+    precision: WantedPrecision = "fp32"
+    """fp32, or a faster one that the bundle has a certificate for."""
 
     def __post_init__(self) -> None:
         """Check all options. Raises one `UsageError` that lists every problem."""

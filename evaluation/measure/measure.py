@@ -21,7 +21,7 @@ from evaluation.thresholds import (
 )
 from evaluation.verdicts import Evidence, judge
 from evaluation.words import describe_accuracy
-from runtime import load_model
+from runtime import open_bundle
 
 # No markup: class names may hold brackets.
 console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -29,7 +29,7 @@ console = Console(highlight=False, markup=False, soft_wrap=True)
 
 def measure(config: MeasureConfig) -> Measured:
     """Measure the bundle and write its page. Raises `DataError`, `ManifestError` and other `UserError`s, `OSError`."""
-    model = load_model(config.bundle, config.provider)
+    model = open_bundle(config.bundle, config.provider, config.precision)
     labels = [entry.label for entry in model.manifest.classes]
     target = read_recall_target(config.recall, labels) if config.recall else None
     images = read_labelled(
@@ -46,7 +46,7 @@ def measure(config: MeasureConfig) -> Measured:
     point, told_of_point, unreachable = _operating_point(config, measured, target)
     told = {
         "facts": [
-            f"{model.manifest.name} {model.manifest.version}, on {config.provider}",
+            f"{model.manifest.name} {model.manifest.version}, on {model.session.mode}",
             f"{printable(str(config.data))}, {'all images' if images.part == 'all' else images.part}",
         ],
         "verdicts": judge(Evidence(split="measured" if images.part == "all" else images.part, scores=measured.scores)),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import UsageError
-from runtime.providers import ProviderName
+from runtime.modes import WantedPrecision, WantedProvider
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,10 @@ class PredictConfig:
     """Answers with a lower probability are called unsure. Default: what validation proposed, if the bundle holds it."""
     top_k: int = 5
     """Number of classes to show."""
-    provider: ProviderName = "cpu"
-    """Device that runs the model: cpu, or cuda for an NVIDIA GPU."""
+    provider: WantedProvider = "cpu"
+    """What runs the model: cpu or openvino, or cuda or tensorrt for an NVIDIA GPU."""
+    precision: WantedPrecision = "fp32"
+    """fp32, or a faster one that the bundle has a certificate for."""
 
     def __post_init__(self) -> None:
         """Check all options. Raises one `UsageError` that lists every problem."""

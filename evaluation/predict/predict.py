@@ -16,7 +16,7 @@ from evaluation.predict.one import classify
 from evaluation.predict.sheet import SHEET_FILE, write_sheet
 from evaluation.predict.sorting import sort_images
 from evaluation.predict.tables import write_tables
-from runtime import Model, load_model
+from runtime import Model, open_bundle
 
 OUT = Path("predictions")
 SHOWN = 5
@@ -25,7 +25,7 @@ SHOWN = 5
 def predict(config: PredictConfig) -> None:
     """Classify the pictures. Raises `UserError` if any could not be read, after all others were answered."""
     paths = find_images(config.image)
-    model = load_model(config.bundle, config.provider)
+    model = open_bundle(config.bundle, config.provider, config.precision)
     unsure_below = _threshold(config, model)
     if is_one_file(config.image) and len(paths) == 1 and not config.sort:
         classify(paths[0], model, top_k=config.top_k, unsure_below=unsure_below, out=config.out)

@@ -1,11 +1,13 @@
 """Bundles in, services out: verified, warmed and proven on this machine before they answer anything."""
 
+import sys
 from dataclasses import replace
 
-from contract import ManifestError
+from contract import Manifest, ManifestError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model
 from runtime.machine import cores
+from runtime.modes import certificate_of, is_admitted
 from runtime.tuning import Tuning, TuningRequest, tuned_model
 from serve.budget import MemoryBudget
 from serve.config import ServeConfig
@@ -16,6 +18,9 @@ from serve.saying import say
 from serve.scheduling.decoder import DecodePool
 from serve.scheduling.executor import BatchExecutor
 
+# Of the file with the weights: above that of ResNet-152 in fp32, which is 233 MB.
+LARGEST_COPY = 300_000_000
+
 
 class Loader:
     """Opens bundles; the first one decides how many batches run at once, on how many threads each, for all."""
@@ -23,7 +28,11 @@ class Loader:
     def __init__(self, config: ServeConfig) -> None:
         self.metrics, self.memory = ServerMetrics(), MemoryBudget(config.max_memory_bytes)
         self._tuning_request = TuningRequest(
-            provider=config.provider, threads=config.threads, runners=config.runners, max_batch=config.max_batch
+            provider=config.provider,
+            precision=config.precision,
+            threads=config.threads,
+            runners=config.runners,
+            max_batch=config.max_batch,
         )
         self._max_wait_s = config.max_wait_ms / 1000
         self._shared: SharedResources | None = None
@@ -38,33 +47,58 @@ class Loader:
         model, tuning, how = self._open(bundle)
         _check_unchanged(bundle, model)
         manifest = bundle.manifest
-        served = self.equip(model, tuning)
+        alone = _load_for_one(bundle, tuning)
+        served = self.equip(model, tuning, alone)
         say(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
-            f"Verified {len(manifest.files)} files; golden files agree on {self._tuning_request.provider} "
+            f"Verified {len(manifest.files)} files; golden files agree on {tuning.mode} "
             f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
-            f"{tuning.summary} ({how})",
+            f"{_proof(manifest, tuning)}{tuning.summary} ({how})"
+            + (f"\nA picture alone gets all {cores()} cores, by a second copy of the model" if alone else ""),
         )
+        for note in tuning.notes:
+            say(f"note: left out: {note}", sys.stderr)
         return served
 
     def _open(self, bundle: BundleEntry) -> tuple[Model, Tuning, str]:
         """Where a model of the same shape was measured, that holds: under load a measurement would be wrong."""
         manifest = bundle.manifest
         alike = self._tunings.get((manifest.architecture, manifest.image.size))
-        if alike and max(alike.batch_s) <= manifest.max_batch:
-            model = load_model(bundle.folder, self._tuning_request.provider, alike.threads, tuple(alike.batch_s))
+        if alike and max(alike.batch_s) <= manifest.max_batch and is_admitted(alike.mode, manifest):
+            model = load_model(bundle.folder, alike.mode, alike.threads, tuple(alike.batch_s), alike.runners)
             return model, alike, "settings of a model of the same size"
         model, tuning, known = tuned_model(bundle.folder, self._tuning_request)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 
-    def equip(self, model: Model, tuning: Tuning) -> ServedModel:
+    def equip(self, model: Model, tuning: Tuning, alone: Model | None = None) -> ServedModel:
         """A served model on this machine, whose lanes are those of the first model."""
         if self._shared is None:
             self._tuning_request = replace(self._tuning_request, runners=tuning.runners, threads=tuning.threads)
             decoding, executor = DecodePool(cores(), self.memory.room), BatchExecutor(tuning.runners)
             self._shared = SharedResources(decoding=decoding, executor=executor, metrics=self.metrics)
         self._tunings[model.manifest.architecture, model.manifest.image.size] = tuning
-        return ServedModel(model, tuning, self._shared, self._max_wait_s)
+        return ServedModel(model, tuning, self._shared, self._max_wait_s, alone)
+
+
+def _load_for_one(bundle: BundleEntry, tuning: Tuning) -> Model | None:
+    """The model on all cores, where each of several lanes has fewer: there a lone picture would wait for one of them.
+
+    Its weights are in memory a second time, so models over `LARGEST_COPY` bytes go without.
+    """
+    small = (bundle.folder / tuning.mode.file).stat().st_size <= LARGEST_COPY
+    return load_model(bundle.folder, tuning.mode, cores()) if tuning.runners > 1 and small else None
+
+
+def _proof(manifest: Manifest, tuning: Tuning) -> str:
+    """Of a fast mode: how fast, and what was proven; empty for fp32, which is as it was trained."""
+    certificate = certificate_of(tuning.mode, manifest)
+    if certificate is None:
+        return ""
+    gain = f", {tuning.gain} here" if tuning.gain else ""
+    return (
+        f"Mode {tuning.mode}{gain}; its certificate: at most {100 * certificate.bound:.2f} points of accuracy lost "
+        f"({100 * certificate.confidence:.0f} % confidence, {certificate.objects} objects, {certificate.evidence})\n"
+    )
 
 
 def _check_unchanged(bundle: BundleEntry, model: Model) -> None:

@@ -156,9 +156,11 @@ class ModelRegistry:
             metrics.forget(model)  # again, as an answer may have been counted after its model had retired
         self._retired.clear()
         metrics.info.clear()
+        metrics.mode.clear()
         for entry in self.table.values():
             for label, served in entry.by_label.items():
                 metrics.info.labels(*served.id, label).set(1)
+                metrics.mode.labels(*served.id, served.mode).set(1)
                 metrics.watch(served.id, served.admission)
 
     def _print(self) -> None:

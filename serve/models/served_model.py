@@ -8,7 +8,7 @@ from typing import Protocol
 
 from contract import ImageError, Manifest
 from contract.graph import Outputs
-from runtime import Model
+from runtime import Mode, Model
 from runtime.tuning import Tuning
 from serve.models.answers import Answers
 from serve.observability.metrics import ModelId, ServerMetrics
@@ -41,14 +41,17 @@ class Mirror(Protocol):
 
 
 class ServedModel:
-    """Answers for pictures with one model."""
+    """Answers for pictures with one model; `alone` is the same on all cores, for a picture while nobody else asks."""
 
-    def __init__(self, model: Model, tuning: Tuning, shared: SharedResources, max_wait_s: float) -> None:
+    def __init__(
+        self, model: Model, tuning: Tuning, shared: SharedResources, max_wait_s: float, alone: Model | None = None
+    ) -> None:
         self.model, self.tuning = model, tuning
         self.id = ModelId(model.manifest.name, model.manifest.version)
         self.metrics, self.statistics = shared.metrics, Statistics()
         self.decoder = Decoder(model.manifest.image, shared.decoding, self._on_picture)
-        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), shared.executor, self._on_batch)
+        run_alone = alone.run if alone else None
+        self.batcher = Batcher(model.run, BatchTimes(tuning.batch_s), shared.executor, self._on_batch, run_alone)
         self.admission = Admission(self.decoder, self.batcher, max_wait_s)
         self.answers = Answers(model, shared.decoding.room)
         self.mirror: Mirror | None = None
@@ -56,9 +59,14 @@ class ServedModel:
         self._idle.set()
 
     @property
-    def settings(self) -> tuple[Manifest, str, int, Sequence[int]]:
-        """What it is and how it runs: its manifest, the provider, how many batches at once, their sizes."""
-        return self.model.manifest, self.model.session.provider, self.tuning.runners, self.batcher.times.buckets
+    def settings(self) -> tuple[Manifest, Mode, int, Sequence[int]]:
+        """What it is and how it runs: its manifest, the mode, how many batches at once, their sizes."""
+        return self.model.manifest, self.model.session.mode, self.tuning.runners, self.batcher.times.buckets
+
+    @property
+    def mode(self) -> str:
+        """The provider and the precision that it is run in."""
+        return str(self.model.session.mode)
 
     def acquire(self) -> None:
         """One more uses it: it answers until it is released."""

@@ -60,6 +60,7 @@ class ServerMetrics:
         self.waiting = gauge("waiting_images", "Images that are being decoded or wait in the queue", names)
         self.wait_s = gauge("predicted_wait_seconds", "Predicted wait of a new image, in seconds", names)
         self.info = gauge("model_info", "Models and versions that are being served", [*names, "label"])
+        self.mode = gauge("model_mode", "How each model is run: the provider and the precision", [*names, "mode"])
         self.mirrored = counter(
             "mirrored_pictures", "Images of shadow traffic (copied to a canary), by result", [*names, "result"]
         )

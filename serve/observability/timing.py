@@ -42,6 +42,8 @@ class Timing:
     model: ModelId = field(default_factory=ModelId)
     statistics: Statistics | None = None
     """Those of its model, once it is found."""
+    mode: str = ""
+    """In which its model is run: provider and precision."""
     read_s: float | None = None
     """How long its body took to come, which is its client's time."""
     decode_s: float | None = None
@@ -62,9 +64,9 @@ class Timing:
         """The answer is there."""
         self.ended = time.perf_counter()
 
-    def find(self, model: ModelId, statistics: Statistics) -> None:
+    def find(self, model: ModelId, statistics: Statistics, mode: str) -> None:
         """The request is for this model."""
-        self.model, self.statistics = model, statistics
+        self.model, self.statistics, self.mode = model, statistics, mode
 
     def note_decoding(self, started: float) -> None:
         """Its pictures have been decoded since then, or it ends while they are."""
@@ -98,8 +100,8 @@ class Timing:
 
     @property
     def header(self) -> str:
-        """The header's value: durations in ms, and how many images were answered together."""
+        """The header's value: durations in ms, how many images were answered together, and in which mode."""
         parts = [f"{name};dur={1000 * seconds:.2f}" for name, seconds in self.stages.items()]
         if self.batch is not None:
-            parts.append(f'batch;desc="{self.batch}"')
+            parts += [f'batch;desc="{self.batch}"', f'mode;desc="{self.mode}"']
         return ", ".join(parts)

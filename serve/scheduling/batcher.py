@@ -1,7 +1,7 @@
 """Images from many requests in, batches to the runners out.
 
 Work-conserving: a lone image starts at once; images gather only while every lane is busy. What can no longer be
-answered in time is refused as soon as that is known.
+answered in time is refused as soon as that is known. While nobody else asks, an image gets all cores.
 """
 
 import asyncio
@@ -42,19 +42,30 @@ class _Job:
 
 
 OnBatch = Callable[[Sequence[float], float], None]
+Run = Callable[[Pixels], Outputs]
+# So many seconds after two images were under way at once, the next ones are taken for a crowd's too: a session on all
+# cores beside one on a single core would take from both.
+CROWD_S = 0.5
 
 
 class Batcher:
     """Feeds one model's `run` on the lanes; `on_batch(waits_s, inference_s)` hears of every batch.
 
-    Deadlines are moments of `time.perf_counter`.
+    `run_alone`, where there is one, takes an image while no other is under way, on all cores. Deadlines are moments of
+    `time.perf_counter`.
     """
 
     def __init__(
-        self, run: Callable[[Pixels], Outputs], times: BatchTimes, executor: BatchExecutor, on_batch: OnBatch
+        self,
+        run: Run,
+        times: BatchTimes,
+        executor: BatchExecutor,
+        on_batch: OnBatch,
+        run_alone: Run | None = None,
     ) -> None:
         self.times = times
-        self._run, self._executor, self._on_batch = run, executor, on_batch
+        self._run, self._run_alone, self._executor, self._on_batch = run, run_alone, executor, on_batch
+        self._crowded = -math.inf
         self._waiting: dict[_Job, None] = {}  # in the order they came; a dict, so that any can leave at once
         self._arrived = asyncio.Event()
         self._broken: SessionBrokenError | None = None
@@ -88,6 +99,8 @@ class Batcher:
         """
         if self._broken:
             raise self._broken
+        if self._waiting or self._executor.running or len(images) > 1:
+            self._crowded = time.perf_counter()
         loop = asyncio.get_running_loop()
         jobs = [_Job(pixels, deadline, loop.create_future()) for pixels in images]
         for job in jobs:
@@ -145,8 +158,9 @@ class Batcher:
 
     async def _answer(self, batch: list[_Job]) -> None:
         started = time.perf_counter()
+        alone = self._run_alone is not None and self._is_alone(batch)
         try:
-            outputs = await self._run_batch(np.stack([job.pixels for job in batch]))
+            outputs = await self._run_batch(np.stack([job.pixels for job in batch]), alone=alone)
         except asyncio.CancelledError:  # another runner found the session broken
             for job in batch:
                 _fail(job, SessionBrokenError("the model's session failed"))
@@ -157,14 +171,22 @@ class Batcher:
             await self._require_life(batch[0].pixels, error)
             return
         taken = time.perf_counter() - started
-        self.times.observe(len(batch), taken)
+        if not alone:  # the times are those of the lanes
+            self.times.observe(len(batch), taken)
         self._on_batch([started - job.queued for job in batch], taken)
         for row, job in enumerate(batch):
             if not job.answer.done():
                 job.answer.set_result(Answered(outputs.rows(row, row + 1), started - job.queued, taken, len(batch)))
 
-    async def _run_batch(self, pixels: Pixels) -> Outputs:
-        return await self._executor.run(partial(self._run, pixels), self.times.seconds(len(pixels)))
+    def _is_alone(self, batch: Sequence[_Job]) -> bool:
+        """Whether nobody else asks, and has not for a while."""
+        calm = time.perf_counter() - self._crowded > CROWD_S
+        return len(batch) == 1 and calm and not self._waiting and not self._executor.running
+
+    async def _run_batch(self, pixels: Pixels, *, alone: bool = False) -> Outputs:
+        run = self._run_alone if alone else self._run
+        assert run is not None
+        return await self._executor.run(partial(run, pixels), self.times.seconds(len(pixels)))
 
     async def _require_life(self, pixels: Pixels, error: Exception) -> None:
         """After a crash: run a black picture. Raises `SessionBrokenError` if the session can't do even that."""

@@ -38,9 +38,14 @@ class BatchExecutor:
         return sum(other is not queue and other.waiting > 0 for other in self._queues)
 
     @property
+    def running(self) -> int:
+        """How many batches run now, of whichever model."""
+        return len(self._due)
+
+    @property
     def free(self) -> int:
         """How many more batches could run now."""
-        return self.count - len(self._due)
+        return self.count - self.running
 
     @property
     def first_free_s(self) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from contract import Manifest
 from contract.graph import INPUT_NAME
+from runtime import Mode
+from runtime.providers import PROVIDERS
 from serve import VERSION
 from serve.observability.metrics import ModelId
 from serve.observability.statistics import Duration
@@ -17,6 +19,7 @@ from serve.v2.responses import (
     ModelConfiguration,
     ModelMetadata,
     ModelStatistics,
+    Parameter,
     ServerMetadata,
     Statistics,
     Tensor,
@@ -46,10 +49,11 @@ def describe(manifest: Manifest, versions: Iterable[str]) -> ModelMetadata:
     )
 
 
-def configure(manifest: Manifest, provider: str, runners: int, batches: Sequence[int]) -> ModelConfiguration:
+def configure(manifest: Manifest, mode: Mode, runners: int, batches: Sequence[int]) -> ModelConfiguration:
     """What perf_analyzer and model_analyzer ask for, in Triton's terms; dims are without the batch."""
     described = describe(manifest, [])
-    kind = "KIND_CPU" if provider == "cpu" else "KIND_GPU"
+    kind = "KIND_GPU" if PROVIDERS[mode.provider].on_graphics_card else "KIND_CPU"
+    parameters = {"provider": mode.provider, "precision": mode.precision}
     return ModelConfiguration(
         name=described.name,
         platform=PLATFORM,
@@ -59,6 +63,7 @@ def configure(manifest: Manifest, provider: str, runners: int, batches: Sequence
         output=[_configure(tensor) for tensor in described.outputs],
         instance_group=[InstanceGroup(name=described.name, count=runners, kind=kind)],
         dynamic_batching=DynamicBatching(preferred_batch_size=list(batches)),
+        parameters={name: Parameter(string_value=value) for name, value in parameters.items()},
     )
 
 

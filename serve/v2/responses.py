@@ -84,6 +84,13 @@ class DynamicBatching:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A setting, by its name: how the model is run."""
+
+    string_value: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfiguration:
     """A model's configuration in Triton's format."""
 
@@ -95,6 +102,7 @@ class ModelConfiguration:
     output: list[ConfiguredTensor]
     instance_group: list[InstanceGroup]
     dynamic_batching: DynamicBatching
+    parameters: dict[str, Parameter]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,9 +54,10 @@ def test_read_refuses_a_half_written_manifest(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format_version": 5}, "format version 5; expected 1 to 4"),
-        ({"format_version": 1}, "missing or unknown entries: adjustment, exported_at, sources"),
-        ({"format_version": 3}, "missing or unknown entries: adjustment, sources"),
+        ({"format_version": 6}, "format version 6; expected 1 to 5"),
+        ({"format_version": 1}, "missing or unknown entries: adjustment, certificates, exported_at, sources"),
+        ({"format_version": 3}, "missing or unknown entries: adjustment, certificates, sources"),
+        ({"format_version": 4}, "missing or unknown entries: certificates"),
         (
             {"adjustment": {"tau": 1.0, "prior": [0.5, 0.0]}},
             "malformed entry .*expected a share above 0 for each class",
@@ -85,14 +86,14 @@ def test_read_refuses_json_that_is_no_object(copy: Path) -> None:
 
 def test_a_bundle_of_the_second_format_keeps_its_pixels(copy: Path) -> None:
     values = json.loads((copy / MANIFEST_FILE).read_text())
-    for name in ("depth", "contrast"):
+    for name in ("depth", "contrast", "decoding"):
         del values["image"][name]
-    for name in ("adjustment", "sources"):
+    for name in ("adjustment", "sources", "certificates"):
         del values[name]
     (copy / MANIFEST_FILE).write_text(json.dumps({**values, "format_version": 2}))
     manifest = Manifest.read(copy)
-    assert (manifest.image.depth, manifest.image.contrast) == (16, "none")
-    assert (manifest.adjustment, manifest.sources) == (Adjustment(), {})
+    assert (manifest.image.depth, manifest.image.contrast, manifest.image.decoding) == (16, "none", 1)
+    assert (manifest.adjustment, manifest.sources, manifest.certificates) == (Adjustment(), {}, ())
 
 
 def test_a_bundle_of_the_first_format_is_still_a_bundle(old_bundle: Path) -> None:

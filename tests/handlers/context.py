@@ -23,7 +23,7 @@ class WorkerContext:
 
     def __init__(self, folder: Path, model_file: str, batch_size: int = 8) -> None:
         self.manifest: Mapping[str, Any] = {"model": {"serializedFile": model_file}}
-        self.model_yaml_config: Mapping[str, Any] = {"minWorkers": 1, "maxWorkers": 2}
+        self.model_yaml_config: dict[str, Any] = {"minWorkers": 1, "maxWorkers": 2}
         self.system_properties: Mapping[str, Any] = {
             "model_dir": str(folder),
             "gpu_id": None,

@@ -19,7 +19,7 @@ from contract.golden import GoldenError
 from contract.manifest import sha256_of
 from handlers.engines import ArchiveError, cores_for
 from handlers.image_handler import ImageHandler
-from runtime import load_model
+from runtime import ProviderError, load_model, tuning
 from tests.commands import run_python
 from tests.handlers.context import WorkerContext
 from tests.oddities import NO_PICTURES, ODD_PICTURES
@@ -225,3 +225,27 @@ def test_the_handler_file_defines_one_class_and_needs_no_torchserve() -> None:
     )
     result = run_python(code)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode"), [({}, "cpu int8"), ({"precision": "int8"}, "cpu int8"), ({"precision": "fp32"}, "cpu fp32")]
+)
+def test_a_worker_runs_the_fastest_admitted_mode_or_the_one_that_was_chosen(
+    fast_bundle: Path, red_jpeg: bytes, monkeypatch: pytest.MonkeyPatch, wanted: dict[str, str], mode: str
+) -> None:
+    speeds = {"cpu int8": 2.0, "cpu fp32": 1.0}
+    monkeypatch.setattr(tuning, "images_per_second", lambda session, size: speeds[str(session.mode)])
+    context = WorkerContext(fast_bundle, "model.onnx")
+    context.model_yaml_config["handler"] = wanted
+    handler = ImageHandler()
+    handler.initialize(context)
+    assert handler.mode == mode
+    (answer,) = ask(handler, context, red_jpeg)
+    assert next(iter(answer)) == "red"
+
+
+def test_a_worker_does_not_run_a_precision_without_a_certificate(bundle: Path) -> None:
+    context = WorkerContext(bundle, "model.onnx")
+    context.model_yaml_config["handler"] = {"precision": "int8"}
+    with pytest.raises(ProviderError, match="has no certificate for cpu int8"):
+        ImageHandler().initialize(context)

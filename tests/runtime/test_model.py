@@ -8,7 +8,7 @@ import pytest
 from contract import ManifestError, preprocess
 from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, Manifest, sha256_of
-from runtime import Model, ProviderError, load_model
+from runtime import Mode, Model, ProviderError, load_model
 from tests.pictures import TINTS, draw, encode
 
 
@@ -91,7 +91,7 @@ def test_a_half_written_bundle_is_refused(copy: Path) -> None:
 
 def test_a_missing_provider_is_an_error_not_a_fallback(bundle: Path) -> None:
     with pytest.raises(ProviderError, match=r"provider cuda is not available .*serve-gpu\.txt"):
-        load_model(bundle, provider="cuda")
+        load_model(bundle, Mode("cuda"))
 
 
 def test_the_manifest_says_how_the_model_was_made(model: Model) -> None:

@@ -1,11 +1,16 @@
 """How a model is run best here: measured once, kept, and measured again when something has changed."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from contract.golden import GoldenError
+from runtime import load_model, modes, tuning
 from runtime.machine import cores
+from runtime.modes import REFERENCE, Mode
+from runtime.providers import Precision
 from runtime.tuning import Tuning, TuningRequest, sizes, tuned_model
 
 
@@ -36,18 +41,18 @@ def test_a_measurement_is_kept_for_the_next_start(linked: Path) -> None:
 
 def test_another_request_is_measured_anew(linked: Path) -> None:
     tuned_model(linked, TuningRequest())
-    _, tuning, known = tuned_model(linked, TuningRequest(runners=2, threads=1, max_batch=3))
+    _, found, known = tuned_model(linked, TuningRequest(runners=2, threads=1, max_batch=3))
     assert not known
-    assert (tuning.runners, tuning.threads) == (2, 1)
-    assert max(tuning.batch_s) <= 3
+    assert (found.runners, found.threads) == (2, 1)
+    assert max(found.batch_s) <= 3
 
 
 @pytest.mark.parametrize("text", ["", "null", "{}", '{"for": {}}', "not json", '{"runners": 1}'])
 def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str) -> None:
     kept(linked).write_text(text)
-    _, tuning, known = tuned_model(linked, TuningRequest(max_batch=1))
+    _, found, known = tuned_model(linked, TuningRequest(max_batch=1))
     assert not known
-    assert json.loads(kept(linked).read_text())["batch_s"] == {"1": tuning.batch_s[1]}
+    assert json.loads(kept(linked).read_text())["batch_s"] == {"1": found.batch_s[1]}
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,9 @@ def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str
 def test_numbers_that_make_no_sense_are_written_anew(linked: Path, nonsense: dict[str, object]) -> None:
     tuned_model(linked, TuningRequest(max_batch=1))
     kept(linked).write_text(json.dumps({**json.loads(kept(linked).read_text()), **nonsense}))
-    _, tuning, known = tuned_model(linked, TuningRequest(max_batch=1))
+    _, found, known = tuned_model(linked, TuningRequest(max_batch=1))
     assert not known
-    assert set(tuning.batch_s) == {1}
+    assert set(found.batch_s) == {1}
 
 
 def test_a_bundle_of_the_same_version_with_other_files_is_measured_anew(linked: Path) -> None:
@@ -103,16 +108,66 @@ def test_larger_batches_must_pay() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "ways"),
+    ("wanted", "mode", "ways"),
     [
-        (TuningRequest(), [(1, cores()), (cores(), 1)]),
-        (TuningRequest(threads=cores()), [(1, cores())]),
-        (TuningRequest(threads=1), [(1, 1), (cores(), 1)]),
-        (TuningRequest(runners=3, threads=2), [(3, 2)]),
-        (TuningRequest(provider="cuda"), [(1, cores())]),
+        (TuningRequest(), REFERENCE, [(1, cores()), (cores(), 1)]),
+        (TuningRequest(), Mode("openvino", "int8"), [(1, cores()), (cores(), 1)]),
+        (TuningRequest(threads=cores()), REFERENCE, [(1, cores())]),
+        (TuningRequest(threads=1), REFERENCE, [(1, 1), (cores(), 1)]),
+        (TuningRequest(runners=3, threads=2), REFERENCE, [(3, 2)]),
+        (TuningRequest(), Mode("cuda"), [(1, cores())]),
     ],
 )
 def test_streams_of_one_thread_are_tried_where_the_processor_computes(
-    wanted: TuningRequest, ways: list[tuple[int, int]]
+    wanted: TuningRequest, mode: Mode, ways: list[tuple[int, int]]
 ) -> None:
-    assert wanted.ways == list(dict.fromkeys(ways))
+    assert wanted.ways(mode) == list(dict.fromkeys(ways))
+
+
+@pytest.fixture
+def fast(fast_bundle: Path, tmp_path: Path) -> Path:
+    """A copy of the bundle with a certificate, beside which nothing is kept yet."""
+    return Path(shutil.copytree(fast_bundle, tmp_path / "fast" / "bundle"))
+
+
+def plant_speeds(patch: pytest.MonkeyPatch, **images_s: float) -> None:
+    patch.setattr(tuning, "_speed", lambda model: images_s[model.session.mode.precision])
+
+
+@pytest.mark.parametrize(("int8", "chosen"), [(400.0, "int8"), (50.0, "fp32")])
+def test_auto_is_the_fastest_admitted_mode_and_never_a_slower_one(
+    fast: Path, monkeypatch: pytest.MonkeyPatch, int8: float, chosen: Precision
+) -> None:
+    plant_speeds(monkeypatch, fp32=100.0, int8=int8)
+    model, found, _ = tuned_model(fast, TuningRequest(max_batch=1))
+    assert model.session.mode == found.mode == Mode("cpu", chosen)
+    assert found.gain == ("4.0 times as fast as fp32" if chosen == "int8" else "")
+
+
+def test_a_mode_is_kept_with_the_measurement(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_speeds(monkeypatch, fp32=1.0, int8=9.0)
+    first = tuned_model(fast, TuningRequest(max_batch=1))[1]
+    model, second, known = tuned_model(fast, TuningRequest(max_batch=1))
+    assert (known, second, model.session.mode) == (True, first, Mode("cpu", "int8"))
+
+
+def test_a_kept_mode_that_may_no_longer_serve_is_not_taken(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_speeds(monkeypatch, fp32=1.0, int8=9.0)
+    tuned_model(fast, TuningRequest(max_batch=1))
+    monkeypatch.setattr(modes, "features", lambda: frozenset[str]())
+    model, _, known = tuned_model(fast, TuningRequest(max_batch=1))
+    assert (known, model.session.mode) == (False, REFERENCE)
+
+
+def test_a_mode_that_this_machine_renders_differently_is_left_out_and_noted(fast: Path) -> None:
+    manifest = json.loads((fast / "manifest.json").read_text())
+    int8 = load_model(fast, Mode("cpu", "int8"))
+    manifest["certificates"][0]["drift"] = 0.0
+    (fast / "manifest.json").write_text(json.dumps(manifest))
+    if int8.golden_disagreement * (1.5 * int8.manifest.certificates[0].drift + 1e-3) <= 1e-3:
+        pytest.skip("int8 answers as fp32 here")
+    model, found, _ = tuned_model(fast, TuningRequest(max_batch=1))
+    assert model.session.mode == REFERENCE
+    assert ["this machine renders the mode differently" in note for note in found.notes] == [True]
+    with pytest.raises(GoldenError):
+        tuned_model(fast, TuningRequest(max_batch=1, precision="int8"))

@@ -21,7 +21,7 @@ from tests.commands import RunningServer, run_module
 def test_the_banner_says_what_was_proven(server: RunningServer) -> None:
     banner = "".join(server.banner)
     assert re.search(r"tiny, version [0-9a-f]{8}: resnet18, 3 classes", banner)
-    assert re.search(r"Verified 10 files; golden files agree on cpu \(largest difference \d+\.\d % of", banner)
+    assert re.search(r"Verified 10 files; golden files agree on cpu fp32 \(largest difference \d+\.\d % of", banner)
     assert re.search(r"Runs .*, at most \d images each, on \d+ threads: \d+\.\d images/s \(measured", banner)
 
 

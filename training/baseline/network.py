@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from contract import ImageSpec
+from contract.image import LATEST_DECODING
 from dataset.data_set import DataSet
 from training.baseline.config import BaselineConfig
 from training.config import CROP_SHARE, Architecture
@@ -76,6 +77,7 @@ def _spec(config: BaselineConfig, data: DataSet, otherwise: dict[str, Any]) -> I
         fit=config.fit or otherwise["fit"],
         contrast=config.contrast or otherwise["contrast"],
         depth=data.depth,
+        decoding=LATEST_DECODING,
     )
 
 

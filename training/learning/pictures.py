@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract import ImageError, ImageSpec, decode_image, preprocess
+from contract import ImageError, ImageSpec, preprocess
+from contract.image import decode_for
 from dataset.errors import DataError
 from dataset.split_file import Example
 
@@ -77,12 +79,10 @@ def evaluation_pictures(spec: ImageSpec, memory: Memory) -> Pictures[NDArray[np.
 
 
 def _shrink(data: bytes, spec: ImageSpec) -> Image.Image:
-    larger = ImageSpec(
-        size=round(MARGIN * spec.size), resize=round(MARGIN * spec.resize), fit=spec.fit, depth=spec.depth
-    )
+    larger = replace(spec, size=round(MARGIN * spec.size), resize=round(MARGIN * spec.resize))
     if spec.fit != "crop":
         return Image.fromarray(preprocess(data, larger))
-    picture = decode_image(data, shorter_side=larger.resize, depth=spec.depth)
+    picture = decode_for(data, larger)
     shorter = min(picture.size)
     width, height = (min(side, MOST_ASPECT * shorter) for side in picture.size)
     left, top = (picture.width - width) / 2, (picture.height - height) / 2

@@ -80,10 +80,12 @@ PARAMETERS = {
 }
 HEADERS: dict[str, dict[str, Any]] = {
     "Server-Timing": {
-        "description": "Time in milliseconds for decode, queue, inference and in total; and the batch size",
+        "description": "Milliseconds for decode, queue, inference and in total; the batch size; how the model is run",
         "required": True,
         "schema": {"type": "string"},
-        "example": 'decode;dur=1.20, queue;dur=0.05, inference;dur=9.71, total;dur=11.43, batch;desc="1"',
+        "example": (
+            'decode;dur=1.20, queue;dur=0.05, inference;dur=9.71, total;dur=11.43, batch;desc="1", mode;desc="cpu fp32"'
+        ),
     },
     "X-Request-Id": {
         "description": "The request ID, as in the server's log: the one that the client sent, or a new one",

@@ -29,6 +29,7 @@ BY_NAME: dict[str, Any] = {
     "version": "1",
     "model_version": "1",
     "ConfiguredTensor.name": "image",
+    "ModelConfiguration.parameters": {"provider": {"string_value": "cpu"}, "precision": {"string_value": "fp32"}},
     "ModelMetadata.outputs": [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 3]}],
     "ModelMetadata.versions": ["1"],
     "ReplyTensor.name": "probabilities",

@@ -133,7 +133,7 @@ def test_the_servers_own_stages_are_kept(corpus: Path, tmp_path: Path) -> None:
     async def handler(_: web.Request) -> web.Response:
         reply = answer()
         reply.headers["Server-Timing"] = (
-            'decode;dur=1.50, queue;dur=0.25, inference;dur=20.00, total;dur=22, batch;desc="3"'
+            'decode;dur=1.50, queue;dur=0.25, inference;dur=20.00, total;dur=22, batch;desc="3", mode;desc="cpu fp32"'
         )
         return reply
 

@@ -12,8 +12,9 @@ from PIL import ExifTags, Image
 from torchvision.transforms import v2
 
 from contract import ImageError, ImageSpec, decode_image, preprocess, upright_size
-from contract.image import MAX_PIXELS, MAX_SIDE, Fit
+from contract.image import MAX_PIXELS, MAX_SIDE, Fit, decode_for, resize
 from contract.image.signature import PNG_MAGIC
+from contract.image.spec import Decoding
 from tests.pictures import TINTS, draw, encode
 
 FITS: tuple[Fit, ...] = ("crop", "stretch")
@@ -111,6 +112,41 @@ def test_decode_takes_the_first_picture_of_a_phones_multi_picture_jpeg() -> None
     frames = [flat("RGB", (0, 0, 0)), flat("RGB", (255, 255, 255))]
     data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert (pixel(data), decode_image(data, shorter_side=2).size) == ((0, 0, 0), (4, 4))
+
+
+@pytest.mark.parametrize(
+    ("size", "decoding", "expected"),
+    [
+        ((640, 480), 1, (640, 480)),
+        ((640, 480), 2, (320, 240)),
+        ((463, 463), 2, (463, 463)),
+        ((464, 464), 2, (232, 232)),
+        ((1920, 1080), 1, (960, 540)),
+        ((1920, 1080), 2, (480, 270)),
+        ((2000, 3000), 2, (250, 375)),
+    ],
+)
+def test_the_image_contract_says_how_far_a_jpeg_is_decoded(
+    size: tuple[int, int], decoding: Decoding, expected: tuple[int, int]
+) -> None:
+    data = encode(draw(size, TINTS["red"], seed=3))
+    spec = ImageSpec(size=224, resize=232, decoding=decoding)
+    assert decode_for(data, spec).size == expected
+    assert np.array_equal(preprocess(data, spec), resize(decode_for(data, spec), spec))
+    bmp = encode(draw(size, TINTS["red"], seed=3), "BMP")
+    assert decode_for(bmp, spec).size == size
+
+
+def test_a_smooth_picture_hardly_changes_with_the_decoding() -> None:
+    ramp = np.linspace(0, 255, 640, dtype=np.uint8)[None, :, None].repeat(480, 0).repeat(3, 2)
+    data = encode(Image.fromarray(ramp), quality=95)
+    one, other = (preprocess(data, ImageSpec(size=224, resize=232, decoding=each)) for each in (1, 2))
+    assert np.abs(one.astype(int) - other).max() <= 3
+
+
+def test_an_unknown_decoding_is_refused() -> None:
+    with pytest.raises(ValueError, match="decoding is 3; expected 1 or 2"):
+        ImageSpec(size=8, resize=8, decoding=3)  # type: ignore[arg-type]
 
 
 def test_decode_shrinks_a_large_jpeg_but_never_below_twice_the_target() -> None:

@@ -56,7 +56,10 @@ def test_predict_answers_for_raw_bytes(client: httpx.Client, red_jpeg: bytes, co
     assert raw.json() == client.post("/predict", files=pictures(red_jpeg)).json()
 
 
-STAGES = re.compile(r"decode;dur=[\d.]+, queue;dur=[\d.]+, inference;dur=[\d.]+, total;dur=[\d.]+, batch;desc=\"1\"")
+STAGES = re.compile(
+    r"decode;dur=[\d.]+, queue;dur=[\d.]+, inference;dur=[\d.]+, total;dur=[\d.]+, batch;desc=\"1\", "
+    'mode;desc="cpu fp32"'
+)
 
 
 def test_every_answer_says_where_its_time_went(client: httpx.Client, red_jpeg: bytes) -> None:

@@ -39,18 +39,24 @@ def image(value: int) -> NDArray[np.uint8]:
 
 @asynccontextmanager
 async def running(
-    session: GatedSession, runners: int = 1, times: Mapping[int, float] = TIMES, executor: BatchExecutor | None = None
+    session: GatedSession,
+    runners: int = 1,
+    times: Mapping[int, float] = TIMES,
+    executor: BatchExecutor | None = None,
+    alone: GatedSession | None = None,
 ) -> AsyncIterator[Batcher]:
-    """A batcher that works on the session."""
+    """A batcher that works on the session, and for a lone image on the session `alone`."""
 
     def on_batch(waits_s: Sequence[float], inference_s: float) -> None:
         assert min(waits_s) >= 0
         assert inference_s > 0
 
-    batcher = Batcher(session.run, BatchTimes(times), executor or BatchExecutor(runners), on_batch)
+    lanes = executor or BatchExecutor(runners)
+    batcher = Batcher(session.run, BatchTimes(times), lanes, on_batch, alone.run if alone else None)
     worker = asyncio.create_task(batcher.work())
     yield batcher
-    session.gate.release(99)
+    for gated in (session, alone or session):
+        gated.gate.release(99)
     worker.cancel()
 
 

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from contract.request_error import RequestError
+from serve.scheduling import batcher as batcher_module
 from serve.scheduling.batcher import SessionBrokenError
 from serve.scheduling.executor import BatchExecutor
 from tests.serve.scheduling.sessions import GatedSession, busy, image, running
@@ -163,5 +164,48 @@ def test_runners_that_still_work_fail_with_the_one_that_found_the_session_broken
             for answer in both:
                 with pytest.raises((RuntimeError, SessionBrokenError)):
                     await asyncio.wait_for(answer, 10)
+
+    asyncio.run(scenario())
+
+
+def test_an_image_gets_all_cores_while_nobody_else_asks() -> None:
+    async def scenario() -> None:
+        lane, alone = GatedSession(), GatedSession()
+        alone.gate.release(9)
+        async with running(lane, runners=2, alone=alone) as batcher:
+            for value in range(3):  # one after another
+                await asyncio.gather(*batcher.submit([image(value)]))
+        assert (lane.batches, alone.batches) == ([], [1, 1, 1])
+
+    asyncio.run(scenario())
+
+
+def test_once_somebody_else_asks_images_get_a_lane_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        lane, alone = GatedSession(), GatedSession()
+        lane.gate.release(9)
+        async with running(lane, runners=2, alone=alone) as batcher:
+            first = batcher.submit([image(1)])
+            await busy(alone, 1)
+            await asyncio.gather(*batcher.submit([image(2)]))
+            alone.gate.release(1)
+            await asyncio.gather(*first)
+            await asyncio.gather(*batcher.submit([image(3)]))  # so soon after, others may still be about
+            assert (lane.batches, alone.batches) == ([1, 1], [1])
+            monkeypatch.setattr(batcher_module, "CROWD_S", 0.0)
+            alone.gate.release(1)
+            await asyncio.gather(*batcher.submit([image(4)]))
+            assert (lane.batches, alone.batches) == ([1, 1], [1, 1])
+
+    asyncio.run(scenario())
+
+
+def test_several_images_of_one_request_share_the_lanes() -> None:
+    async def scenario() -> None:
+        lane, alone = GatedSession(), GatedSession()
+        lane.gate.release(9)
+        async with running(lane, runners=2, alone=alone) as batcher:
+            await asyncio.gather(*batcher.submit([image(1), image(2)]))
+        assert (lane.batches, alone.batches) == ([1, 1], [])
 
     asyncio.run(scenario())

@@ -1,0 +1,55 @@
+"""A bundle with a certificate is served faster, and says so; without one, nothing but fp32 is served."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from contract import Manifest, preprocess
+from runtime import Mode, load_model
+from tests.commands import RunningServer, run_module
+
+
+@pytest.fixture(scope="module")
+def fast_server(fast_bundle: Path) -> Iterator[RunningServer]:
+    running = RunningServer(fast_bundle, "--precision", "int8")
+    yield running
+    running.stop()
+
+
+def test_the_first_screen_says_the_mode_and_what_was_proven(fast_server: RunningServer) -> None:
+    banner = "".join(fast_server.banner)
+    assert "golden files agree on cpu int8 (largest difference" in banner
+    assert re.search(
+        r"Mode cpu int8; its certificate: at most \d\.\d\d points of accuracy lost \(95 % confidence, \d+ objects, "
+        r"validation and agreement with fp32\)",
+        banner,
+    )
+
+
+def test_answers_are_those_of_the_mode_to_the_last_digit(
+    fast_server: RunningServer, fast_bundle: Path, red_jpeg: bytes
+) -> None:
+    pixels = preprocess(red_jpeg, Manifest.read(fast_bundle).image)
+    answer = httpx.post(f"{fast_server.url}/predictions/tiny", content=red_jpeg).json()
+    for mode, same in ((Mode("cpu", "int8"), True), (Mode(), False)):
+        model = load_model(fast_bundle, mode, threads=1)
+        expected = model.predictions(model.run(pixels[None]).probabilities[0], 3)
+        assert (answer == {entry.label: entry.probability for entry in expected}) == same
+
+
+def test_metrics_metadata_and_answers_name_the_mode(fast_server: RunningServer, red_jpeg: bytes) -> None:
+    url = fast_server.url
+    assert re.search(r'model_mode\{mode="cpu int8",model="tiny",version="\w+"\} 1\.0', httpx.get(f"{url}/metrics").text)
+    parameters = httpx.get(f"{url}/v2/models/tiny/config").json()["parameters"]
+    assert parameters == {"provider": {"string_value": "cpu"}, "precision": {"string_value": "int8"}}
+    timing = httpx.post(f"{url}/predict", content=red_jpeg).headers["Server-Timing"]
+    assert timing.endswith('mode;desc="cpu int8"')
+
+
+def test_a_precision_without_a_certificate_is_one_line_and_exit_3(bundle: Path) -> None:
+    result = run_module("serve", "--bundle", str(bundle), "--port", "0", "--precision", "int8")
+    assert result.returncode == 3
+    assert re.fullmatch(r"error: tiny has no certificate for cpu int8 .*\n", result.stderr)
