@@ -123,6 +123,16 @@ class Manifest:
             )
         self._verify_certificates(folder)
 
+    def read_file(self, folder: Path, name: str) -> bytes:
+        """A file of the bundle, which is as it was exported. Raises `ManifestError`."""
+        try:
+            data = (folder / name).read_bytes()
+        except OSError as error:
+            raise ManifestError(f"{folder / name} can't be read ({error.strerror}); export the bundle again") from error
+        if hashlib.sha256(data).hexdigest() != self.files.get(name):
+            raise ManifestError(f"{folder / name} is not the file that was exported; export the bundle again")
+        return data
+
     def _verify_certificates(self, folder: Path) -> None:
         for each in self.certificates:
             if (self.files.get(each.file), self.files.get(ONNX_FILE)) != (each.graph_sha256, each.reference_sha256):

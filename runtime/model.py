@@ -54,9 +54,22 @@ def load_model(
     """
     manifest = Manifest.read(folder)
     manifest.verify_files(folder)
+    return open_model(folder, manifest, mode, threads, batches, streams)
+
+
+def open_model(
+    folder: Path,
+    manifest: Manifest,
+    mode: Mode = REFERENCE,
+    threads: int = 0,
+    batches: Sequence[int] = (1,),
+    streams: int = 1,
+) -> Model:
+    """As `load_model`, for a bundle whose files were verified a moment ago; its graph is verified once more."""
     require_here(mode)
     require_admitted(mode, manifest)
-    session = Session((folder / mode.file).read_bytes(), mode, threads, streams=streams)
+    graph = manifest.read_file(folder, mode.file)
+    session = Session(graph, mode, threads, streams=streams)
     size = manifest.image.size
     for batch in sorted(batches, reverse=True):
         session.run(np.zeros((batch, size, size, 3), np.uint8))

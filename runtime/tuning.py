@@ -20,7 +20,7 @@ from contract.atomic import write_text_atomically
 from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime.machine import cores, graphics_cards, processor
-from runtime.model import Model, load_model
+from runtime.model import Model, load_model, open_model
 from runtime.modes import REFERENCE, Mode, WantedPrecision, WantedProvider, modes_for
 from runtime.providers import PROVIDERS, ProviderError
 from runtime.session import Session
@@ -138,7 +138,9 @@ def fastest(folder: Path, manifest: Manifest, modes: Sequence[Mode], threads: in
 
 def _measure_modes(folder: Path, request: TuningRequest, modes: Sequence[Mode]) -> tuple[Model, Tuning]:
     """The fastest of the modes, with its settings. One that this machine renders otherwise is left out and noted."""
-    opened, notes = _open_each(folder, modes)
+    manifest = Manifest.read(folder)
+    manifest.verify_files(folder)
+    opened, notes = _open_each(folder, manifest, modes)
     speeds = {mode: _speed(model) for mode, model in opened.items()} if len(opened) > 1 else {}
     close = [mode for mode in opened if not speeds or CLOSE * speeds[mode] >= max(speeds.values())]
     for mode in set(opened) - set(close):
@@ -153,13 +155,13 @@ def _measure_modes(folder: Path, request: TuningRequest, modes: Sequence[Mode]) 
     return best[0], replace(best[1].without_idle_sizes(), speeds=rates, notes=tuple(notes))
 
 
-def _open_each(folder: Path, modes: Sequence[Mode]) -> tuple[dict[Mode, Model], list[str]]:
+def _open_each(folder: Path, manifest: Manifest, modes: Sequence[Mode]) -> tuple[dict[Mode, Model], list[str]]:
     """A model in each mode on all cores, and why others are not among them. Raises the error of the last one left."""
     opened: dict[Mode, Model] = {}
     failures: list[GoldenError | ProviderError] = []
     for mode in modes:
         try:
-            opened[mode] = load_model(folder, mode, cores())
+            opened[mode] = open_model(folder, manifest, mode, cores())
         except (GoldenError, ProviderError) as error:
             failures.append(error)
     if not opened:
@@ -181,12 +183,17 @@ def _speed(model: Model) -> float:
     return images_per_second(model.session, model.manifest.image.size)
 
 
+def _on(folder: Path, model: Model, runners: int, threads: int) -> Model:
+    """The same model for so many batches at once, on so many threads each."""
+    return open_model(folder, model.manifest, model.session.mode, threads, streams=runners)
+
+
 def _measure_ways(folder: Path, request: TuningRequest, model: Model) -> tuple[Model, Tuning]:
     """The best runners and threads for the mode of `model`, which runs on all cores."""
     best: tuple[Model, Tuning] | None = None
     mode = model.session.mode
     for runners, threads in request.ways(mode):
-        tried = model if (runners, threads) == (1, cores()) else load_model(folder, mode, threads, streams=runners)
+        tried = model if (runners, threads) == (1, cores()) else _on(folder, model, runners, threads)
         found = measure(tried, runners, threads, sizes(min(request.max_batch, model.manifest.max_batch)))
         if best is None or found.images_s > (1 + RUNNERS_GAIN) * best[1].images_s:
             best = tried, found

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from contract import Manifest, ManifestError
 from contract.manifest import MANIFEST_FILE, sha256_of
-from runtime import Model, load_model
+from runtime import Model, load_model, open_model
 from runtime.machine import cores
 from runtime.modes import certificate_of, is_admitted
 from runtime.tuning import Tuning, TuningRequest, tuned_model
@@ -47,7 +47,7 @@ class Loader:
         model, tuning, how = self._open(bundle)
         _check_unchanged(bundle, model)
         manifest = bundle.manifest
-        alone = _load_for_one(bundle, tuning)
+        alone = _load_for_one(bundle, model, tuning)
         served = self.equip(model, tuning, alone)
         say(
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
@@ -80,13 +80,15 @@ class Loader:
         return ServedModel(model, tuning, self._shared, self._max_wait_s, alone)
 
 
-def _load_for_one(bundle: BundleEntry, tuning: Tuning) -> Model | None:
-    """The model on all cores, where each of several lanes has fewer: there a lone picture would wait for one of them.
+def _load_for_one(bundle: BundleEntry, model: Model, tuning: Tuning) -> Model | None:
+    """The same model on all cores, where each of several lanes has fewer: a lone picture would wait for one of them.
 
     Its weights are in memory a second time, so models over `LARGEST_COPY` bytes go without.
     """
     small = (bundle.folder / tuning.mode.file).stat().st_size <= LARGEST_COPY
-    return load_model(bundle.folder, tuning.mode, cores()) if tuning.runners > 1 and small else None
+    if tuning.runners == 1 or not small:
+        return None
+    return open_model(bundle.folder, model.manifest, tuning.mode, cores())
 
 
 def _proof(manifest: Manifest, tuning: Tuning) -> str:
