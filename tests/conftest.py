@@ -88,7 +88,7 @@ def old_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(bundle: Path) -> Iterator[RunningServer]:
     """A server of `bundle`, shared by the tests that leave it as it was."""
-    running = RunningServer(bundle)
+    running = RunningServer(bundle, "--drain-ms", "0")
     yield running
     running.stop()
 

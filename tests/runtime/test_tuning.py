@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ def linked(bundle: Path, tmp_path: Path) -> Path:
     for path in bundle.iterdir():
         (folder / path.name).symlink_to(path)
     return folder
+
+
+# One way is enough where it does not matter what was measured.
+QUICK = TuningRequest(runners=1, threads=1, max_batch=1)
 
 
 def kept(folder: Path) -> Path:
@@ -50,7 +55,7 @@ def test_another_request_is_measured_anew(linked: Path) -> None:
 @pytest.mark.parametrize("text", ["", "null", "{}", '{"for": {}}', "not json", '{"runners": 1}'])
 def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str) -> None:
     kept(linked).write_text(text)
-    _, found, known = tuned_model(linked, TuningRequest(max_batch=1))
+    _, found, known = tuned_model(linked, QUICK)
     assert not known
     assert json.loads(kept(linked).read_text())["batch_s"] == {"1": found.batch_s[1]}
 
@@ -70,27 +75,27 @@ def test_a_file_that_says_something_else_is_written_anew(linked: Path, text: str
     ],
 )
 def test_numbers_that_make_no_sense_are_written_anew(linked: Path, nonsense: dict[str, object]) -> None:
-    tuned_model(linked, TuningRequest(max_batch=1))
+    tuned_model(linked, QUICK)
     kept(linked).write_text(json.dumps({**json.loads(kept(linked).read_text()), **nonsense}))
-    _, found, known = tuned_model(linked, TuningRequest(max_batch=1))
+    _, found, known = tuned_model(linked, QUICK)
     assert not known
     assert set(found.batch_s) == {1}
 
 
 def test_a_bundle_of_the_same_version_with_other_files_is_measured_anew(linked: Path) -> None:
-    tuned_model(linked, TuningRequest(max_batch=1))
+    tuned_model(linked, QUICK)
     manifest = linked / "manifest.json"
     changed = {**json.loads(manifest.read_text()), "temperature": 7.0}
     manifest.unlink()
     manifest.write_text(json.dumps(changed))
-    assert not tuned_model(linked, TuningRequest(max_batch=1))[2]
+    assert not tuned_model(linked, QUICK)[2]
 
 
 def test_a_folder_that_cant_be_written_is_told_and_no_hindrance(
     linked: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept(linked).mkdir()
-    tuned_model(linked, TuningRequest(max_batch=1))
+    tuned_model(linked, QUICK)
     assert "Could not save the measurement (Is a directory" in capsys.readouterr().out
 
 
@@ -139,23 +144,23 @@ def test_auto_is_the_fastest_admitted_mode_and_never_a_slower_one(
     fast: Path, monkeypatch: pytest.MonkeyPatch, int8: float, chosen: Precision
 ) -> None:
     plant_speeds(monkeypatch, fp32=100.0, int8=int8)
-    model, found, _ = tuned_model(fast, TuningRequest(max_batch=1))
+    model, found, _ = tuned_model(fast, QUICK)
     assert model.session.mode == found.mode == Mode("cpu", chosen)
     assert found.gain == ("4.0 times as fast as fp32" if chosen == "int8" else "")
 
 
 def test_a_mode_is_kept_with_the_measurement(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant_speeds(monkeypatch, fp32=1.0, int8=9.0)
-    first = tuned_model(fast, TuningRequest(max_batch=1))[1]
-    model, second, known = tuned_model(fast, TuningRequest(max_batch=1))
+    first = tuned_model(fast, QUICK)[1]
+    model, second, known = tuned_model(fast, QUICK)
     assert (known, second, model.session.mode) == (True, first, Mode("cpu", "int8"))
 
 
 def test_a_kept_mode_that_may_no_longer_serve_is_not_taken(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plant_speeds(monkeypatch, fp32=1.0, int8=9.0)
-    tuned_model(fast, TuningRequest(max_batch=1))
+    tuned_model(fast, QUICK)
     monkeypatch.setattr(modes, "features", lambda: frozenset[str]())
-    model, _, known = tuned_model(fast, TuningRequest(max_batch=1))
+    model, _, known = tuned_model(fast, QUICK)
     assert (known, model.session.mode) == (False, REFERENCE)
 
 
@@ -166,8 +171,8 @@ def test_a_mode_that_this_machine_renders_differently_is_left_out_and_noted(fast
     (fast / "manifest.json").write_text(json.dumps(manifest))
     if int8.golden_disagreement * (1.5 * int8.manifest.certificates[0].drift + 1e-3) <= 1e-3:
         pytest.skip("int8 answers as fp32 here")
-    model, found, _ = tuned_model(fast, TuningRequest(max_batch=1))
+    model, found, _ = tuned_model(fast, QUICK)
     assert model.session.mode == REFERENCE
     assert ["this machine renders the mode differently" in note for note in found.notes] == [True]
     with pytest.raises(GoldenError):
-        tuned_model(fast, TuningRequest(max_batch=1, precision="int8"))
+        tuned_model(fast, replace(QUICK, precision="int8"))

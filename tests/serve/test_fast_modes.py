@@ -14,7 +14,7 @@ from tests.commands import RunningServer, run_module
 
 @pytest.fixture(scope="module")
 def fast_server(fast_bundle: Path) -> Iterator[RunningServer]:
-    running = RunningServer(fast_bundle, "--precision", "int8")
+    running = RunningServer(fast_bundle, "--precision", "int8", "--drain-ms", "0")
     yield running
     running.stop()
 

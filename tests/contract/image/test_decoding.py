@@ -123,7 +123,7 @@ def test_decode_takes_the_first_picture_of_a_phones_multi_picture_jpeg() -> None
         ((464, 464), 2, (232, 232)),
         ((1920, 1080), 1, (960, 540)),
         ((1920, 1080), 2, (480, 270)),
-        ((2000, 3000), 2, (250, 375)),
+        ((1200, 1800), 2, (300, 450)),
     ],
 )
 def test_the_image_contract_says_how_far_a_jpeg_is_decoded(
