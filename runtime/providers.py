@@ -32,6 +32,7 @@ class Plugin:
     Of the devices that it offers, `device` is used: a key of its metadata and the value wanted.
     """
 
+    package: str
     module: str
     device: tuple[str, str]
 
@@ -89,7 +90,7 @@ PROVIDERS: Mapping[ProviderName, Provider] = {
         name="OpenVINOExecutionProvider",
         install="requirements/serve-openvino.txt (the package onnxruntime-ep-openvino)",
         needs="an Intel processor (it asks who made the processor, see onnxruntime pull request 31981)",
-        plugin=Plugin(module="onnxruntime_ep_openvino", device=("ov_device", "CPU")),
+        plugin=Plugin(package="onnxruntime-ep-openvino", module="onnxruntime_ep_openvino", device=("ov_device", "CPU")),
         # What is quantised is computed in int8 by the graph itself; the hint is for the rest of it.
         options={"fp32": _openvino("f32"), "bf16": _openvino("bf16"), "int8": _openvino("f32")},
         settings={"session.disable_cpu_ep_fallback": "1"},
@@ -209,6 +210,13 @@ def _is_installed(package: str) -> bool:
         return bool(version(package))
     except PackageNotFoundError:
         return False
+
+
+def versions_of(name: ProviderName) -> str:
+    """ONNX Runtime's version, and that of the provider's plugin if it is one."""
+    plugin = PROVIDERS[name].plugin
+    packages = [each for each in PACKAGES if _is_installed(each)] + ([plugin.package] if plugin else [])
+    return ", ".join(f"{package} {version(package)}" for package in packages)
 
 
 def check_in_use(session: onnxruntime.InferenceSession, provider: Provider) -> None:

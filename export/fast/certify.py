@@ -6,7 +6,6 @@ The bundle is replaced as a whole once all is done; until then, and after any fa
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from contract import Manifest
@@ -22,12 +21,12 @@ from export.staging import BUNDLE, staged
 from runtime import Mode, Session
 from runtime.machine import features, processor
 from runtime.modes import REFERENCE, modes_here, require_here
+from runtime.providers import versions_of
 from runtime.tuning import images_per_second
 from training.lock import hold_run
 from training.run_files import read_config
 
 PAGE = "fast_modes.html"
-VERSIONED = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-ep-openvino")
 
 
 def certify(config: FastConfig) -> Manifest:
@@ -99,7 +98,7 @@ def _describe(manifest: Manifest, found: Attempt, stage: Path) -> Manifest:
 
 
 def _certificates(found: Attempt, files: dict[str, str]) -> Sequence[Certificate]:
-    made_on = {"processor": processor(), "features": ", ".join(sorted(features())), **_versions()}
+    made_on = {"processor": processor(), "features": ", ".join(sorted(features()))}
     in_float = found.quantised.in_float if found.quantised else ()
     return [
         Certificate(
@@ -109,18 +108,8 @@ def _certificates(found: Attempt, files: dict[str, str]) -> Sequence[Certificate
             graph_sha256=files[mode.file],
             reference_sha256=files[ONNX_FILE],
             in_float=in_float if mode.precision == "int8" else (),
-            made_on=made_on,
+            made_on={**made_on, "versions": versions_of(mode.provider)},
             **found.verdicts[mode].as_dict(),
         )
         for mode in found.admitted
     ]
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in VERSIONED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -8,6 +8,7 @@ from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model, open_model
 from runtime.machine import cores
 from runtime.modes import certificate_of, is_admitted
+from runtime.providers import versions_of
 from runtime.tuning import Tuning, TuningRequest, tuned_model
 from serve.budget import MemoryBudget
 from serve.config import ServeConfig
@@ -53,7 +54,7 @@ class Loader:
             f"{manifest.name}, version {manifest.version}: {manifest.architecture}, {len(manifest.classes)} classes\n"
             f"Verified {len(manifest.files)} files; golden files agree on {tuning.mode} "
             f"(largest difference {100 * model.golden_disagreement:.1f} % of the tolerance)\n"
-            f"{_proof(manifest, tuning)}{tuning.summary} ({how})"
+            f"{_proof(manifest, tuning)}{tuning.summary} ({how}, with {versions_of(tuning.mode.provider)})"
             + (f"\nA picture alone gets all {cores()} cores, by a second copy of the model" if alone else ""),
         )
         for note in tuning.notes:

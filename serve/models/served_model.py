@@ -8,7 +8,7 @@ from typing import Protocol
 
 from contract import ImageError, Manifest
 from contract.graph import Outputs
-from runtime import Mode, Model
+from runtime import Model
 from runtime.tuning import Tuning
 from serve.models.answers import Answers
 from serve.observability.metrics import ModelId, ServerMetrics
@@ -59,9 +59,9 @@ class ServedModel:
         self._idle.set()
 
     @property
-    def settings(self) -> tuple[Manifest, Mode, int, Sequence[int]]:
-        """What it is and how it runs: its manifest, the mode, how many batches at once, their sizes."""
-        return self.model.manifest, self.model.session.mode, self.tuning.runners, self.batcher.times.buckets
+    def settings(self) -> tuple[Manifest, Tuning, Sequence[int]]:
+        """What it is and how it runs: its manifest, the mode, batches at once and their threads, their sizes."""
+        return self.model.manifest, self.tuning, self.batcher.times.buckets
 
     @property
     def mode(self) -> str:

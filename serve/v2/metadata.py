@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from contract import Manifest
 from contract.graph import INPUT_NAME
-from runtime import Mode
-from runtime.providers import PROVIDERS
+from runtime.providers import PROVIDERS, versions_of
+from runtime.tuning import Tuning
 from serve import VERSION
 from serve.observability.metrics import ModelId
 from serve.observability.statistics import Duration
@@ -49,11 +49,16 @@ def describe(manifest: Manifest, versions: Iterable[str]) -> ModelMetadata:
     )
 
 
-def configure(manifest: Manifest, mode: Mode, runners: int, batches: Sequence[int]) -> ModelConfiguration:
+def configure(manifest: Manifest, tuning: Tuning, batches: Sequence[int]) -> ModelConfiguration:
     """What perf_analyzer and model_analyzer ask for, in Triton's terms; dims are without the batch."""
-    described = describe(manifest, [])
+    described, mode = describe(manifest, []), tuning.mode
     kind = "KIND_GPU" if PROVIDERS[mode.provider].on_graphics_card else "KIND_CPU"
-    parameters = {"provider": mode.provider, "precision": mode.precision}
+    parameters = {
+        "provider": mode.provider,
+        "precision": mode.precision,
+        "threads": str(tuning.threads),
+        "versions": versions_of(mode.provider),
+    }
     return ModelConfiguration(
         name=described.name,
         platform=PLATFORM,
@@ -61,7 +66,7 @@ def configure(manifest: Manifest, mode: Mode, runners: int, batches: Sequence[in
         max_batch_size=manifest.max_batch,
         input=[_configure(tensor) for tensor in described.inputs],
         output=[_configure(tensor) for tensor in described.outputs],
-        instance_group=[InstanceGroup(name=described.name, count=runners, kind=kind)],
+        instance_group=[InstanceGroup(name=described.name, count=tuning.runners, kind=kind)],
         dynamic_batching=DynamicBatching(preferred_batch_size=list(batches)),
         parameters={name: Parameter(string_value=value) for name, value in parameters.items()},
     )
