@@ -48,6 +48,8 @@ SKIP_UNREADABLE =
 RESUME =
 OVERWRITE =
 VERSION =
+# PT2=1: also model.pt2 (torch.export).
+PT2 =
 # Fast modes: FAST=0 leaves them out of an export.
 FAST =
 MAX_LOSS =
@@ -144,7 +146,7 @@ check-data: $(STAMP) $(if $(DATA),,sample) ## Check the images of DATA=folder: c
 	$(PY) -m evaluation.check --data "$${DATA:-data/sample}" --out "$${OUT:-runs/$(name).data.html}" $(DATA_OPTIONS) $(ARGS)
 
 export: $(STAMP) ## Export RUN=name as a bundle: TorchScript, ONNX, the proof that both match the trained model, and fast modes (FAST=0: none)
-	$(PY) -m export --run $(run) $(call option,VERSION,version)
+	$(PY) -m export --run $(run) $(call option,VERSION,version) $(call switch,PT2,pt2)
 	$(if $(filter 0 no off,$(FAST)),,$(PY) -m export.fast --run $(run) $(FAST_OPTIONS))
 
 certify: $(STAMP) ## Prove the fast modes of RUN=name on this machine; MAX_LOSS=points EVIDENCE=folder of further pictures MODES="cpu:int8 openvino:bf16"

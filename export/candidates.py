@@ -1,5 +1,6 @@
 """The models to compare, with one interface: pixels in, `Outputs` out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,11 +8,13 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from contract import Adjustment
 from contract.graph import Outputs
-from contract.manifest import ONNX_FILE, TORCHSCRIPT_FILE
-from export.torchscript import load_torchscript
+from contract.manifest import ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE
+from export.graphs.exported_program import load_exported_program
+from export.graphs.torchscript import load_torchscript
 from runtime import Session
 from training.model.activation import class_activation_maps
 from training.model.network import Classifier
@@ -52,9 +55,9 @@ class Eager:
 
 @dataclass(frozen=True)
 class TorchScript:
-    """`model.pt`, loaded as TorchServe loads it."""
+    """`model.pt`, loaded as TorchServe loads it, or another module that torch has loaded from a file."""
 
-    module: torch.jit.ScriptModule
+    module: Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
     name: str = "torchscript cpu"
 
     @torch.inference_mode()
@@ -77,7 +80,10 @@ class OnnxRuntime:
 
 def open_candidates(folder: Path) -> list[Candidate]:
     """Every exported model in `folder`, loaded from disk."""
-    return [
+    found: list[Candidate] = [
         TorchScript(load_torchscript(folder / TORCHSCRIPT_FILE)),
         OnnxRuntime(Session((folder / ONNX_FILE).read_bytes())),
     ]
+    if (folder / PT2_FILE).exists():
+        found.append(TorchScript(load_exported_program(folder / PT2_FILE), name="torch.export cpu"))
+    return found

@@ -19,6 +19,8 @@ class ExportConfig:
     """The model's version, shown in every answer. Default: the first 8 digits of the SHA-256 of its weights."""
     max_batch: int = 32
     """Largest batch that a server may run. Parity is proven up to this size."""
+    pt2: bool = False
+    """Also write model.pt2 (torch.export), the form that torch has in place of TorchScript, under the same proof."""
 
     def __post_init__(self) -> None:
         """Check all options. Raises one `UsageError` that lists every problem."""

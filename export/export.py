@@ -15,16 +15,17 @@ import torch
 
 from contract import Adjustment, Manifest
 from contract.atomic import write_text_atomically
-from contract.manifest import LABELS_FILE, ONNX_FILE, TORCHSCRIPT_FILE, sha256_of
+from contract.manifest import LABELS_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE, sha256_of
 from export.candidates import Eager, open_candidates
 from export.config import ExportConfig
-from export.deployable import Deployable
 from export.golden import write_golden
-from export.onnx_graph import write_onnx
+from export.graphs.deployable import Deployable
+from export.graphs.exported_program import write_exported_program
+from export.graphs.onnx_graph import write_onnx
+from export.graphs.torchscript import write_torchscript
 from export.parity import Check, ParityError, Proof, check_names, check_parity
 from export.staging import BUNDLE, staged
 from export.summary import print_bundle, print_checks, print_step
-from export.torchscript import write_torchscript
 from export.validation import Validation, prepare, read_validation
 from training.learning.checkpoint import TrainedModel, load_best
 from training.lock import hold_run
@@ -82,7 +83,7 @@ def _export(config: ExportConfig, run: Run) -> Path:
     bundle = config.folder / BUNDLE
     with staged(bundle) as stage:
         print_step("Writing TorchScript, ONNX and golden files")
-        files = write_artifacts(run, config.max_batch, stage)
+        files = write_artifacts(run, config, stage)
         images = f"{len(run.validation.examples)} {run.validation.what} images"
         print_step(f"Checking their parity with the trained model on {images}")
         checks = prove(run, config.max_batch, stage)
@@ -92,16 +93,18 @@ def _export(config: ExportConfig, run: Run) -> Path:
     return bundle
 
 
-def write_artifacts(run: Run, max_batch: int, stage: Path) -> list[str]:
+def write_artifacts(run: Run, config: ExportConfig, stage: Path) -> list[str]:
     """Write the graphs, the labels and the golden files; returns their paths in the bundle."""
     trained, examples = run.trained, run.validation.examples
     module = Deployable(trained.model, run.temperature, run.adjustment).eval()
     example = torch.from_numpy(prepare(examples[:2], trained.image))
     write_torchscript(module, example, stage / TORCHSCRIPT_FILE)
-    write_onnx(module, example, max_batch, about(trained), stage / ONNX_FILE)
+    write_onnx(module, example, config.max_batch, about(trained), stage / ONNX_FILE)
+    if config.pt2:
+        write_exported_program(module, example, config.max_batch, stage / PT2_FILE)
     write_labels([entry.label for entry in trained.classes], stage / LABELS_FILE)
     golden = write_golden(trained.model, examples, trained.image, stage)
-    return [TORCHSCRIPT_FILE, ONNX_FILE, LABELS_FILE, *golden]
+    return [TORCHSCRIPT_FILE, ONNX_FILE, *([PT2_FILE] if config.pt2 else []), LABELS_FILE, *golden]
 
 
 def about(trained: TrainedModel) -> dict[str, str]:

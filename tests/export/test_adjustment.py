@@ -10,7 +10,7 @@ from contract import Manifest, preprocess
 from dataset.split_file import read_split_csv
 from export.config import ExportConfig
 from export.export import export
-from export.torchscript import load_torchscript
+from export.graphs.torchscript import load_torchscript
 from runtime import load_model
 from tests.pictures import write_images
 from training.config import TrainConfig

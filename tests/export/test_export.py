@@ -16,9 +16,12 @@ from contract.manifest import LABELS_FILE, ONNX_FILE, TORCHSCRIPT_FILE
 from export import export as export_module
 from export.config import ExportConfig
 from export.export import export
+from export.graphs.exported_program import load_exported_program
+from export.graphs.torchscript import load_torchscript
 from export.parity import ParityError
-from export.torchscript import load_torchscript
+from runtime import load_model
 from tests.commands import call_module
+from tests.fast_bundle import copy_run
 from training.errors import CheckpointError
 from training.learning.checkpoint import load_best
 
@@ -213,3 +216,19 @@ def test_a_missing_run_is_one_line_and_exit_1(tmp_path: Path) -> None:
     result = call_module("export", "--run", "none", "--runs", str(tmp_path))
     assert result.returncode == 1
     assert result.stderr == f"error: {tmp_path}/none/config.json does not exist; train none first\n"
+
+
+@pytest.mark.slow
+def test_the_form_that_follows_torchscript_is_proven_too(bundle: Path) -> None:
+    run = copy_run(bundle.parent, "pt2")
+    folder = export(ExportConfig(run=run.name, runs=run.parent, pt2=True))
+    manifest = Manifest.read(folder)
+    manifest.verify_files(folder)
+    assert "model.pt2" in manifest.files
+    proven = [check for check in manifest.parity if check["candidate"] == "torch.export cpu"]
+    assert {check["level"] for check in proven} == {"tensor", "bytes", "decisions"}
+    program = load_exported_program(folder / "model.pt2")
+    pixels = torch.randint(0, 256, (5, 32, 32, 3), dtype=torch.uint8)
+    expected = load_model(folder).run(pixels.numpy()).logits
+    np.testing.assert_allclose(program(pixels)[0].detach().numpy(), expected, rtol=1e-3, atol=1e-4)
+    shutil.rmtree(run)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.export import Dim
 
 from contract.graph import INPUT_NAME, OUTPUT_NAMES
-from export.deployable import Deployable
+from export.graphs.deployable import Deployable
 
 OPSET = 18
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from export.deployable import Deployable
+from export.graphs.deployable import Deployable
 
 
 def write_torchscript(module: Deployable, example: Tensor, path: Path) -> None:
