@@ -35,6 +35,8 @@ ROOMS = {
     "training.model": set(),
     "training.recipe": {"training.config"},
     "evaluation.mistakes": {"evaluation.answers"},
+    "evaluation.gate": {"evaluation.compare", "evaluation.pages", "evaluation.words"},
+    "export.graphs": set(),
     "training.drawing": {"training.run_files", "training.model", "training.learning"},
     "evaluation.probe": {"evaluation.answers", "evaluation.intervals"},
     "evaluation.suspects": {"evaluation.answers", "evaluation.pages"},
@@ -47,6 +49,7 @@ ROOMS = {
         "training.learning",
     },
     "benchmarks.load": set(),
+    "benchmarks.tune": set(),
     "benchmarks.targets": {"benchmarks.load"},
     "benchmarks.report": {"benchmarks.config", "benchmarks.load", "benchmarks.targets"},
     "training.learning": {
