@@ -95,6 +95,18 @@ def test_no_class_may_lose_what_the_whole_set_can_bear() -> None:
     assert verdict.figures["validation"]["recall"] == {"healthy": [1.0, 1.0], "rust": [1.0, 0.0]}
 
 
+def test_a_class_without_validation_images_is_left_out_of_the_figures() -> None:
+    verdict = judge(planted(400), [*LABELS, "blight"], max_loss=0.01)
+    assert verdict.admitted
+    assert set(verdict.figures["validation"]["recall"]) == set(LABELS)
+
+
+def test_no_images_at_all_admit_nothing() -> None:
+    verdict = judge(planted(0), LABELS, max_loss=0.01)
+    assert (verdict.evidence, verdict.bound, verdict.admitted) == ("no images", 1.0, False)
+    assert "it would take 299 more pictures" in verdict.problems[0]
+
+
 def test_the_largest_difference_of_a_probability_is_known() -> None:
     verdict = judge(planted(10), LABELS, max_loss=0.5)
     assert verdict.drift == pytest.approx(0.1)
