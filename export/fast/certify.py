@@ -16,7 +16,7 @@ from evaluation.gate.page import write_page
 from export.fast.attempts import Attempt, Attempts
 from export.fast.config import FastConfig
 from export.fast.evidence import read_evidence
-from export.fast.summary import print_admitted, print_evidence, print_modes
+from export.fast.summary import print_admitted, print_evidence, print_modes, print_none
 from export.staging import BUNDLE, staged
 from runtime import Mode, Session
 from runtime.machine import features, processor
@@ -42,6 +42,9 @@ def _certify(config: FastConfig, near_duplicates: float) -> Manifest:
     manifest.verify_files(bundle)
     labels = [entry.label for entry in manifest.classes]
     modes, slower = _choose_modes(config, bundle, manifest)
+    if not modes:
+        print_none(slower)
+        return manifest
     evidence = read_evidence(config.folder, labels, config.evidence, near_duplicates)
     print_evidence(evidence)
     with staged(bundle) as stage:

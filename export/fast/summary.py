@@ -19,6 +19,13 @@ def print_evidence(evidence: Evidence) -> None:
         console.print(f"note: {printable(note)}")
 
 
+def print_none(slower: Sequence[str]) -> None:
+    """Nothing to try: no mode of the machine could be faster."""
+    for line in slower:
+        console.print(f"note: {line}")
+    console.print("No fast mode runs on this machine: int8 needs VNNI, bf16 needs AMX and OpenVINO; fp32 is served")
+
+
 def print_modes(
     results: Mapping[str, tuple[Pairs, Verdict]], quantised: Quantised | None, slower: Sequence[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """An exported run becomes faster only by proof, and stays as it was where there is none."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,13 +11,14 @@ import numpy as np
 import onnx
 import pytest
 
-from contract import Manifest, UserError
+from contract import Manifest, UserError, preprocess
 from contract.manifest import FORMAT_VERSION, INT8_FILE, sha256_of
 from export.fast.certify import certify
 from export.fast.config import FastConfig
-from runtime import Mode, load_model
+from runtime import Mode, load_model, modes
 from runtime.modes import certificate_of
 from tests.fast_bundle import copy_run, fast_config, write_evidence
+from tests.pictures import TINTS, draw, encode
 
 
 @pytest.fixture
@@ -74,6 +76,18 @@ def test_too_few_images_admit_nothing_and_the_bundle_is_as_before_but_for_its_fo
     assert (copied / "fast_modes.html").is_file()
 
 
+def test_a_machine_without_fast_modes_leaves_the_bundle_alone(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(modes, "features", lambda: frozenset[str]())
+    before = state_of(copied)
+    certify(fast_config(copied, None, modes=()))
+    assert state_of(copied) == before
+    assert "No fast mode runs on this machine" in capsys.readouterr().out
+    with pytest.raises(UserError, match="has no int8 dot products"):
+        certify(fast_config(copied, None))
+
+
 def test_a_training_image_that_has_gone_is_named_and_nothing_is_changed(copied: Path) -> None:
     split = copied / "split.csv"
     lines = split.read_text().splitlines()
@@ -123,3 +137,37 @@ def test_all_wrong_options_are_listed_at_once(tmp_path: Path) -> None:
         FastConfig(run="x", max_loss=0, evidence=tmp_path / "none", modes=("cpu:fp4",))
     for part in ("max_loss is 0", "is no folder", "modes has 'cpu:fp4'; expected some of cpu:int8"):
         assert part in str(error.value)
+
+
+@pytest.mark.slow
+def test_where_int8_loses_answers_it_is_tried_once_more_with_layers_in_float(
+    fast_bundle: Path, copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evidence = write_evidence(tmp_path / "more", count=60)
+    flips = write_doubtful(fast_bundle, tmp_path / "more", most=5)
+    manifest = certify(fast_config(copied, evidence))
+    said = capsys.readouterr().out
+    assert flips > 0
+    assert f"{flips} of " in said
+    assert re.search(r"Trying int8 with \d layers in float \(node_Conv_\d+", said)
+    # The second attempt answers other images otherwise; what it may not do is serve with less than its confidence.
+    for each in manifest.certificates:
+        assert (each.confidence, bool(each.in_float)) == (0.99, True)
+
+
+def write_doubtful(bundle: Path, folder: Path, most: int) -> int:
+    """Pictures between two classes that int8 answers otherwise than fp32; returns how many were found."""
+    exact, fast = load_model(bundle), load_model(bundle, Mode("cpu", "int8"))
+    spec, rng, found = exact.manifest.image, np.random.default_rng(0), 0
+    tints = [np.array(tint, float) for tint in TINTS.values()]
+    for number in range(3000):
+        one, other = rng.choice(len(tints), 2, replace=False)
+        tint = tints[one] + (tints[other] - tints[one]) * rng.uniform(0.3, 0.7)
+        data = encode(draw((40, 40), tuple(tint.astype(int).tolist()), seed=90_000 + number), "PNG")
+        pixels = preprocess(data, spec)[None]
+        if exact.run(pixels).logits.argmax() != fast.run(pixels).logits.argmax():
+            (folder / f"doubtful {number}.png").write_bytes(data)
+            found += 1
+        if found == most:
+            break
+    return found
