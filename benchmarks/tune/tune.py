@@ -20,8 +20,8 @@ from runtime.tuning import sizes
 
 SETTINGS_FILE, PLOT_FILE = "serve.toml", "serve.png"
 # All trials together, in seconds; loading comes on top.
-BUDGET_S = 150.0
-LONGEST_S = 4.0
+BUDGET_S = 75.0
+LONGEST_S = 3.0
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 
