@@ -11,6 +11,8 @@ import torch
 from export.config import ExportConfig
 from export.export import export
 from export.fast.certify import certify
+from runtime import Mode
+from runtime.modes import is_here
 from tests.commands import REPOSITORY, RunningServer, allow_interrupts
 from tests.fast_bundle import copy_run, fast_config, write_evidence
 from tests.pictures import TINTS, draw, encode, write_images
@@ -72,6 +74,8 @@ def bundle(run_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def fast_bundle(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same run's bundle with an int8 graph and a certificate for it on the processor."""
+    if not is_here(Mode("cpu", "int8")):
+        pytest.skip("this processor has no int8 dot products")
     run = copy_run(bundle.parent, "fast")
     certify(fast_config(run, write_evidence(tmp_path_factory.mktemp("evidence") / "more")))
     return run / "bundle"

@@ -4,10 +4,14 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from export.fast.config import FastConfig
+from runtime import Mode
+from runtime.modes import is_here
 from tests.pictures import TINTS, draw, encode
 
+needs_int8 = pytest.mark.skipif(not is_here(Mode("cpu", "int8")), reason="this processor has no int8 dot products")
 # So many objects, none lost, bound the loss by a tenth: little, for a tiny set.
 ENOUGH = 40
 

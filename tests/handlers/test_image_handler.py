@@ -21,6 +21,7 @@ from handlers.engines import ArchiveError, cores_for
 from handlers.image_handler import ImageHandler
 from runtime import ProviderError, load_model, tuning
 from tests.commands import run_python
+from tests.fast_bundle import needs_int8
 from tests.handlers.context import WorkerContext
 from tests.oddities import NO_PICTURES, ODD_PICTURES
 from tests.pictures import TINTS, draw, encode
@@ -244,6 +245,7 @@ def test_a_worker_runs_the_fastest_admitted_mode_or_the_one_that_was_chosen(
     assert next(iter(answer)) == "red"
 
 
+@needs_int8
 def test_a_worker_does_not_run_a_precision_without_a_certificate(bundle: Path) -> None:
     context = WorkerContext(bundle, "model.onnx")
     context.model_yaml_config["handler"] = {"precision": "int8"}

@@ -11,7 +11,9 @@ from contract import Manifest
 from contract.golden import GoldenError
 from runtime import Mode, ProviderError, load_model, modes, open_bundle
 from runtime.modes import modes_for
+from tests.fast_bundle import needs_int8
 
+pytestmark = needs_int8
 INT8 = Mode("cpu", "int8")
 
 

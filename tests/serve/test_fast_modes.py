@@ -10,6 +10,9 @@ import pytest
 from contract import Manifest, preprocess
 from runtime import Mode, load_model
 from tests.commands import RunningServer, run_module
+from tests.fast_bundle import needs_int8
+
+pytestmark = needs_int8
 
 
 @pytest.fixture(scope="module")

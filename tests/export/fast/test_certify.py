@@ -17,8 +17,10 @@ from export.fast.certify import certify
 from export.fast.config import FastConfig
 from runtime import Mode, load_model, modes
 from runtime.modes import certificate_of
-from tests.fast_bundle import copy_run, fast_config, write_evidence
+from tests.fast_bundle import copy_run, fast_config, needs_int8, write_evidence
 from tests.pictures import TINTS, draw, encode
+
+pytestmark = needs_int8
 
 
 @pytest.fixture
