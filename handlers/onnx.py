@@ -1,5 +1,6 @@
 """Loads an ONNX file as an engine, in one of the modes that the bundle's manifest admits."""
 
+import logging
 from pathlib import Path
 
 from contract import Manifest
@@ -7,6 +8,8 @@ from handlers.engine import Engine
 from runtime.model import replay_golden
 from runtime.modes import WantedPrecision, WantedProvider, modes_for
 from runtime.tuning import fastest
+
+logger = logging.getLogger(__name__)
 
 
 def open_onnx(
@@ -23,7 +26,10 @@ def open_onnx(
     """
     if gpu is not None and provider == "auto":
         provider = "cuda"
-    session = fastest(folder, manifest, modes_for(manifest, provider, precision), threads, gpu or 0)
+    modes = modes_for(manifest, provider, precision)
+    session, left_out = fastest(folder, manifest, modes, threads, gpu or 0)
+    for reason in left_out:
+        logger.warning("mode left out: %s", reason)
     return Engine(
         name=str(session.mode),
         run=session.run,

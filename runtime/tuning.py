@@ -20,7 +20,7 @@ from contract.atomic import write_text_atomically
 from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime.machine import cores, graphics_cards, processor
-from runtime.model import Model, load_model, open_model
+from runtime.model import Model, load_model, open_model, replay_golden
 from runtime.modes import REFERENCE, Mode, WantedPrecision, WantedProvider, modes_for
 from runtime.providers import PROVIDERS, ProviderError
 from runtime.session import Session
@@ -54,9 +54,8 @@ class TuningRequest:
         if self.runners:
             return [(self.runners, self.threads or max(1, cores() // self.runners))]
         threads = self.threads or cores()
-        if PROVIDERS[
-            mode.provider
-        ].on_graphics_card:  # one session is one stream of the GPU; more sessions would not be faster
+        # One session is one stream of the GPU; more sessions would not be faster.
+        if PROVIDERS[mode.provider].on_graphics_card:
             return [(1, threads)]
         streams = cores() // self.threads if self.threads else cores()
         return list(dict.fromkeys([(1, threads), (max(1, streams), self.threads or 1)]))
@@ -98,9 +97,9 @@ class Tuning:
     def gain(self) -> str:
         """How much faster the mode is than fp32 on the processor; empty where that was not measured."""
         reference, own = self.speeds.get(str(REFERENCE)), self.speeds.get(str(self.mode))
-        return (
-            "" if self.mode == REFERENCE or not reference or not own else f"{own / reference:.1f} times as fast as fp32"
-        )
+        if self.mode == REFERENCE or not reference or not own:
+            return ""
+        return f"{own / reference:.1f} times as fast as fp32"
 
     def is_sane(self, max_batch: int) -> bool:
         """Whether it can have been measured: read from a file, it may say anything."""
@@ -122,18 +121,36 @@ def tuned_model(folder: Path, request: TuningRequest) -> tuple[Model, Tuning, bo
     kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, request)
     known = _recall(kept, key)
     if known and known.mode in modes:
-        return load_model(folder, known.mode, known.threads, tuple(known.batch_s), known.runners), known, True
+        try:
+            return load_model(folder, known.mode, known.threads, tuple(known.batch_s), known.runners), known, True
+        except GoldenError:
+            if len(modes) == 1:
+                raise
+            # Among several, the measurement leaves it out and says why.
     model, tuning = _measure_modes(folder, request, modes)
     _keep(kept, key, tuning)
     return model, tuning, False
 
 
-def fastest(folder: Path, manifest: Manifest, modes: Sequence[Mode], threads: int, gpu: int = 0) -> Session:
-    """The session of the fastest of `modes` on so many threads. Raises `ProviderError`."""
+def fastest(
+    folder: Path, manifest: Manifest, modes: Sequence[Mode], threads: int, gpu: int = 0
+) -> tuple[Session, list[str]]:
+    """The session of the fastest of `modes` whose golden files agree, and why faster ones were left out.
+
+    Raises `ProviderError`, and `GoldenError` if none agrees.
+    """
     sessions = [Session((folder / mode.file).read_bytes(), mode, threads, gpu) for mode in modes]
     if len(sessions) == 1:
-        return sessions[0]
-    return max(sessions, key=lambda session: images_per_second(session, manifest.image.size))
+        return sessions[0], []
+    failures: list[GoldenError] = []
+    for session in sorted(sessions, key=lambda each: -images_per_second(each, manifest.image.size)):
+        try:
+            replay_golden(folder, manifest, session.mode, session)
+        except GoldenError as error:
+            failures.append(error)
+        else:
+            return session, [str(failure) for failure in failures]
+    raise failures[-1]
 
 
 def _measure_modes(folder: Path, request: TuningRequest, modes: Sequence[Mode]) -> tuple[Model, Tuning]:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from contract import Manifest
 from contract.golden import GoldenError
-from runtime import load_model, modes, tuning
+from runtime import modes, tuning
 from runtime.machine import cores
 from runtime.modes import REFERENCE, Mode
 from runtime.providers import Precision
-from runtime.tuning import Tuning, TuningRequest, sizes, tuned_model
+from runtime.tuning import Tuning, TuningRequest, fastest, sizes, tuned_model
 
 
 @pytest.fixture
@@ -164,15 +165,38 @@ def test_a_kept_mode_that_may_no_longer_serve_is_not_taken(fast: Path, monkeypat
     assert (known, model.session.mode) == (False, REFERENCE)
 
 
-def test_a_mode_that_this_machine_renders_differently_is_left_out_and_noted(fast: Path) -> None:
-    manifest = json.loads((fast / "manifest.json").read_text())
-    int8 = load_model(fast, Mode("cpu", "int8"))
-    manifest["certificates"][0]["drift"] = 0.0
-    (fast / "manifest.json").write_text(json.dumps(manifest))
-    if int8.golden_disagreement * (1.5 * int8.manifest.certificates[0].drift + 1e-3) <= 1e-3:
-        pytest.skip("int8 answers as fp32 here")
+def render_differently(patch: pytest.MonkeyPatch) -> None:
+    """No certificate allows what int8 differs by here."""
+    patch.setattr(modes, "DRIFT_SCALE", 0.0)
+    patch.setattr(modes, "DRIFT_SLACK", 1e-9)
+
+
+def test_a_mode_that_this_machine_renders_differently_is_left_out_and_noted(
+    fast: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render_differently(monkeypatch)
     model, found, _ = tuned_model(fast, QUICK)
     assert model.session.mode == REFERENCE
     assert ["this machine renders the mode differently" in note for note in found.notes] == [True]
     with pytest.raises(GoldenError):
         tuned_model(fast, replace(QUICK, precision="int8"))
+
+
+def test_a_worker_falls_back_to_the_next_mode_that_agrees(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    render_differently(monkeypatch)
+    monkeypatch.setattr(tuning, "images_per_second", lambda session, size: float(session.mode.precision == "int8"))
+    manifest, both = Manifest.read(fast), [REFERENCE, Mode("cpu", "int8")]
+    session, left_out = fastest(fast, manifest, both, threads=1)
+    assert session.mode == REFERENCE
+    assert ["this machine renders the mode differently" in reason for reason in left_out] == [True]
+    session, left_out = fastest(fast, manifest, [REFERENCE], threads=1)
+    assert (session.mode, left_out) == (REFERENCE, [])
+
+
+def test_a_kept_mode_that_no_longer_agrees_is_measured_anew(fast: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant_speeds(monkeypatch, fp32=1.0, int8=9.0)
+    assert tuned_model(fast, QUICK)[0].session.mode == Mode("cpu", "int8")
+    render_differently(monkeypatch)
+    model, found, known = tuned_model(fast, QUICK)
+    assert (known, model.session.mode) == (False, REFERENCE)
+    assert found.notes
