@@ -13,9 +13,12 @@ import uvicorn
 from serve.health import Health
 from serve.network.crowd import CrowdProtocol
 from serve.network.event_loop import GuardedLoop
+from serve.network.listening import turn_away
 from serve.saying import say
 
 SHUTDOWN_S = 20
+LAST_S = 0.1
+"""Who begins to connect now is turned away, while the system finishes with those who began before."""
 
 
 class OtherPort(Protocol):
@@ -82,7 +85,20 @@ class DrainingServer(uvicorn.Server):
             stopping = asyncio.create_task(other.stop(SHUTDOWN_S - 1))
             self.server_state.tasks.add(stopping)
             stopping.add_done_callback(self.server_state.tasks.discard)
+        await self._stop_listening(sockets or [])
         await super().shutdown(sockets)
+
+    async def _stop_listening(self, listeners: Sequence[socket.socket]) -> None:
+        """Whoever was let in is connected, so that uvicorn knows of all whom it tells that the server ends."""
+        for listener in listeners:
+            turn_away(listener)
+        await asyncio.sleep(min(self._drain_s, LAST_S))
+        for server in self.servers:
+            server.close()
+        for listener in listeners:
+            listener.close()
+        for server in self.servers:
+            await server.wait_closed()
 
     def _start_reload(self) -> None:
         self._reloading = asyncio.create_task(self._reload())

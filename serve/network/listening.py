@@ -1,12 +1,20 @@
 """Ports taken before the models are loaded, and as many open files as the system allows."""
 
+import ctypes
 import resource
 import socket
+import struct
+import sys
 
 from contract.errors import StartError
 
 # Left alone, Linux holds megabytes of answers for each client who does not read; of this it makes twice as much.
 SEND_BYTES = 1 << 16
+SO_ATTACH_FILTER = 26
+"""Of Linux; Python has no name for it."""
+# A program of the Berkeley packet filter (https://docs.kernel.org/networking/filter.html), which sees TCP's header:
+# load its flags; where SYN is among them, that is where a connection begins, take nothing of the packet; else take all.
+_NO_BEGINNING = [(0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFF_FFFF)]
 
 
 def raise_file_limit() -> None:
@@ -27,3 +35,16 @@ def bind(host: str, port: int, option: str = "PORT") -> socket.socket:
         listener.close()
         raise StartError(f"can't listen on {host}:{port}: {error.strerror}; choose another {option} or HOST") from error
     return listener
+
+
+def turn_away(listener: socket.socket) -> None:
+    """Nobody new is connected; those who are, or nearly, can still be accepted.
+
+    The system connects without asking, and resets whom nobody has accepted when the port is closed: a client would
+    have sent its request, and hear nothing. One that is turned away tries again after a second, and is refused then.
+    Elsewhere than on Linux that is not to be had, and the time between the last accepted and the close has to be short.
+    """
+    if sys.platform == "linux":
+        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_BEGINNING))
+        where = struct.pack("HP", len(_NO_BEGINNING), ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, where)

@@ -1,6 +1,7 @@
 """Who may ask, over which line, and what is written down of it."""
 
 import json
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from tests.commands import RunningServer, run_module
+from tests.serve.administered import until
 
 KEY = "a-key-of-sixteen-characters-or-more"
 
@@ -155,6 +157,32 @@ def test_https_with_a_certificate(bundle: Path, certificate: tuple[Path, Path], 
     answer = httpx.post(f"{running.url}/predict", content=red_jpeg, verify=trusted)
     assert answer.json()["predictions"][0]["label"] == "red"
     assert running.stop() == (0, "")
+
+
+def listens(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=20).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_who_is_connected_when_the_server_ends_may_take_the_time_of_a_handshake_and_ask(
+    bundle: Path, certificate: tuple[Path, Path], red_jpeg: bytes
+) -> None:
+    path, key = certificate
+    running = RunningServer(bundle, "--tls-certificate", str(path), "--tls-key", str(key), "--drain-ms", "0")
+    address = ("127.0.0.1", urlsplit(running.url).port or 443)
+    with socket.create_connection(address, timeout=20) as connection:
+        running.process.send_signal(signal.SIGTERM)
+        until(lambda: not listens(address))
+        trusted = ssl.create_default_context(cafile=str(path))
+        with trusted.wrap_socket(connection, server_hostname=address[0]) as wrapped:
+            head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(red_jpeg)}\r\n\r\n"
+            wrapped.sendall(head.encode() + red_jpeg)
+            assert wrapped.recv(4096).startswith(b"HTTP/1.1 200 OK")
+    _, errors = running.process.communicate(timeout=30)
+    assert (running.process.returncode, errors) == (0, "")
 
 
 @pytest.mark.slow

@@ -1,0 +1,56 @@
+"""Whoever was let in before the server ended is answered; nobody is let in who would not be."""
+
+import select
+import socket
+from pathlib import Path
+
+import pytest
+
+from serve.network.accepting import PacedServer
+from serve.network.listening import bind, turn_away
+from tests.serve.overloaded import Overloaded
+
+
+def begin_to_connect(address: tuple[str, int]) -> socket.socket:
+    """Without waiting for it; on one machine it has succeeded by then, if it can."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    connection.connect_ex(address)
+    return connection
+
+
+def is_connected(connection: socket.socket) -> bool:
+    return select.select([], [connection], [], 0)[1] == [connection]
+
+
+def test_who_is_turned_away_is_not_connected_and_who_came_before_is_heard() -> None:
+    with bind("127.0.0.1", 0) as listener:
+        listener.listen()
+        early = begin_to_connect(listener.getsockname())
+        turn_away(listener)
+        late = begin_to_connect(listener.getsockname())
+        with early, late:
+            assert (is_connected(early), is_connected(late)) == (True, False)
+            accepted, _ = listener.accept()
+            with accepted:
+                early.sendall(b"hello")
+                assert accepted.recv(5) == b"hello"
+
+
+def test_nobody_is_connected_between_the_last_who_is_accepted_and_the_close(
+    bundle: Path, red_jpeg: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came_late, connected = list[socket.socket](), list[bool]()
+    honest = PacedServer.close
+
+    def close(self: PacedServer) -> None:
+        honest(self)
+        if not came_late:  # it may be closed again, after the port is
+            came_late.append(begin_to_connect(busy.address))
+            connected.append(is_connected(came_late[-1]))
+
+    monkeypatch.setattr(PacedServer, "close", close)
+    with Overloaded(bundle, red_jpeg) as busy:
+        pass
+    came_late[0].close()
+    assert connected == [False]
