@@ -34,7 +34,7 @@ class PacedServer(asyncio.AbstractServer):
         self._listen()
 
     def close(self) -> None:
-        """Accept no more than those who wait in the system: it has let them in, and would reset them."""
+        """Accept those who wait in the system, which has let them in and would reset them; then close the port."""
         if self._closed:
             return
         self._closed = True
@@ -44,6 +44,7 @@ class PacedServer(asyncio.AbstractServer):
         with contextlib.suppress(OSError):
             while True:
                 self._let_in()
+        self._listener.close()
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Where it accepts."""

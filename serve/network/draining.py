@@ -95,8 +95,6 @@ class DrainingServer(uvicorn.Server):
         await asyncio.sleep(min(self._drain_s, LAST_S))
         for server in self.servers:
             server.close()
-        for listener in listeners:
-            listener.close()
         for server in self.servers:
             await server.wait_closed()
 

@@ -37,14 +37,20 @@ def bind(host: str, port: int, option: str = "PORT") -> socket.socket:
     return listener
 
 
-def turn_away(listener: socket.socket) -> None:
-    """Nobody new is connected; those who are, or nearly, can still be accepted.
+def turn_away(listener: socket.socket) -> bool:
+    """Nobody new is connected; those who are, or nearly, can still be accepted. Returns whether the system does it.
 
     The system connects without asking, and resets whom nobody has accepted when the port is closed: a client would
     have sent its request, and hear nothing. One that is turned away tries again after a second, and is refused then.
-    Elsewhere than on Linux that is not to be had, and the time between the last accepted and the close has to be short.
+    Elsewhere than on Linux, and where Linux does not let a user without rights, the microseconds between the last
+    accepted and the close remain.
     """
-    if sys.platform == "linux":
-        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_BEGINNING))
-        where = struct.pack("HP", len(_NO_BEGINNING), ctypes.addressof(program))
+    if sys.platform != "linux":
+        return False
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_BEGINNING))
+    where = struct.pack("HP", len(_NO_BEGINNING), ctypes.addressof(program))
+    try:
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, where)
+    except PermissionError:
+        return False
+    return True
