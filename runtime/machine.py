@@ -1,5 +1,6 @@
 """Describes the machine that measurements depend on."""
 
+import contextlib
 import functools
 import math
 import os
@@ -8,6 +9,8 @@ from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
 CPUINFO = Path("/proc/cpuinfo")
+# The first version of cgroups writes a number of this size where there is no limit.
+NO_LIMIT = 1 << 60
 # What matters to the precisions, and the words by which Linux names it (x86, ARM).
 FLAGS = {
     "vnni": {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"},
@@ -33,6 +36,20 @@ def _quota() -> float | None:
         return int(quota) / int(period) if int(quota) > 0 else None
     except (OSError, ValueError, ZeroDivisionError):  # no cgroups, or "max"
         return None
+
+
+def memory_limit() -> int | None:
+    """How many bytes the container may take (cgroups version 2, else 1); None without a limit."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # no cgroups, or "max"
+            limit = int((CGROUP / name).read_text())
+            return limit if 0 < limit < NO_LIMIT else None
+    return None
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now, as Linux tells it."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def graphics_cards() -> list[str]:

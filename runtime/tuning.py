@@ -1,6 +1,6 @@
 """Finds the fastest settings for a bundle on this machine: mode, parallel batches, threads for each, and batch size.
 
-The measurement takes a few seconds for each mode. It is saved next to the bundle for the next start.
+The measurement takes a few seconds for each mode. It is saved for the next start.
 """
 
 import json
@@ -114,11 +114,14 @@ class Tuning:
         return replace(self, batch_s=kept)
 
 
-def tuned_model(folder: Path, request: TuningRequest) -> tuple[Model, Tuning, bool]:
-    """A model, its best settings, and whether an earlier start saved them. Raises the errors of `load_model`."""
-    whole = folder.resolve()  # because the path "." has no name
+def tuned_model(folder: Path, request: TuningRequest, cache: Path | None = None) -> tuple[Model, Tuning, bool]:
+    """A model, its best settings, and whether an earlier start saved them, in `cache` or else beside the bundle.
+
+    Raises the errors of `load_model`.
+    """
     modes = modes_for(Manifest.read(folder), request.provider, request.precision)
-    kept, key = whole.with_name(f"{whole.name}.tuning.json"), _key(folder, request)
+    key = _key(folder, request)
+    kept = _place(folder, key["bundle"], cache)
     known = _recall(kept, key)
     if known and known.mode in modes:
         try:
@@ -251,6 +254,14 @@ def _rounds(model: Model, pool: ThreadPoolExecutor, runners: int, size: int) -> 
     return taken[1:]
 
 
+def _place(folder: Path, fingerprint: str, cache: Path | None) -> Path:
+    """Where the measurement is kept: in a folder that many bundles share, each has a name of its own."""
+    whole = folder.resolve()  # because the path "." has no name
+    if cache:
+        return cache / f"{whole.name}-{fingerprint[:12]}.tuning.json"
+    return whole.with_name(f"{whole.name}.tuning.json")
+
+
 def _key(folder: Path, request: TuningRequest) -> dict[str, Any]:
     """Everything that the measurement depends on."""
     machine = ", ".join([processor(), f"{cores()} cores", *graphics_cards()])
@@ -285,9 +296,10 @@ def _recall(path: Path, key: Mapping[str, Any]) -> Tuning | None:
 
 
 def _keep(path: Path, key: Mapping[str, Any], tuning: Tuning) -> None:
-    """Save the measurement next to the bundle. If the folder can't be written to, the next start measures again."""
+    """Save the measurement. If the folder can't be written to, the next start measures again."""
     text = json.dumps({"for": key, **asdict(tuning)}, indent=1) + "\n"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_text_atomically(path, text)
     except OSError as error:
         print(f"Could not save the measurement ({error.strerror}: {path}); the next start will measure again")

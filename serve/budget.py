@@ -16,6 +16,9 @@ SMALL = 0.01
 FOR_SMALL = 0.25
 """and the share that is left to small ones, whoever holds the rest."""
 
+OVERHEAD = 1.3
+"""What is taken for each byte of the budget, at most; `make bench-hostile` measures it."""
+
 
 class MemoryBudget:
     """The bytes that all requests may take together: bodies from their arrival until the answer is sent, and pictures
@@ -66,6 +69,11 @@ class MemoryBudget:
             with self._changed:
                 self._pixels -= count
                 self._changed.notify_all()
+
+    def fit(self, room: int, least: int) -> bool:
+        """Take no more than what `room` bytes of memory are enough for; whether that is `least` bytes at least."""
+        self.limit = min(self.limit, int(room / OVERHEAD))
+        return self.limit >= least
 
     def hold(self, more: int) -> None:
         """So many bytes more of bodies and answers, or less; who waits for memory may look again."""

@@ -33,6 +33,8 @@ class ServeConfig:
     settings: Path | None = None
     """File that make tune wrote for this bundle on this machine: provider, precision, runners, threads and max_batch,
     each unless it is given here."""
+    cache: Path | None = None
+    """Folder where the measurement of the first start is kept. If not given, it is kept beside the bundle."""
     runners: int = 0
     """Number of batches that run in parallel. 0: measure the best number on this machine."""
     threads: int = 0
@@ -86,9 +88,8 @@ class ServeConfig:
             f"drain_ms is {self.drain_ms}; expected 0 or more": self.drain_ms >= 0,
             f"max_files is {self.max_files}; expected at least 1": self.max_files >= 1,
             f"max_body_mb is {self.max_body_mb}; expected more than 0": self.max_body_mb > 0,
-            # Of two fifths, a quarter is kept for small bodies.
             f"max_memory_mb is {self.max_memory_mb}; expected at least {4 * self.max_body_mb:g}, 4 x max_body_mb": (
-                self.max_memory_mb >= 4 * self.max_body_mb
+                self.max_memory_bytes >= self.least_memory_bytes
             ),
             "tls_certificate or tls_key is missing; expected both": bool(self.tls_certificate) == bool(self.tls_key),
             f"top_k is {self.top_k}; expected at least 1": self.top_k >= 1,
@@ -122,3 +123,8 @@ class ServeConfig:
     def max_memory_bytes(self) -> int:
         """The most bytes that all requests take."""
         return int(self.max_memory_mb * 1_000_000)
+
+    @property
+    def least_memory_bytes(self) -> int:
+        """What one body of the largest size takes: of two fifths of the memory, a quarter is kept for small bodies."""
+        return 4 * self.max_body_bytes

@@ -1,6 +1,7 @@
 """The life of the server: take the port, load and prove the model, listen, answer until told to stop, then drain."""
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -17,7 +18,9 @@ from PIL.Image import DecompressionBombWarning
 
 from contract import UserError
 from contract.errors import StartError
+from runtime.machine import memory_limit, resident_bytes
 from serve.auth import Keys
+from serve.budget import OVERHEAD, MemoryBudget
 from serve.config import ServeConfig
 from serve.dataplane import DataPlane
 from serve.health import Health
@@ -53,6 +56,7 @@ def serve(config: ServeConfig) -> None:
     with bind(config.host, config.port) as listener, reserve(config) as reserved:
         health = Health()
         registry = start_models(config, health)
+        keep_within_container(config, registry.loader.memory)
         dataplane = DataPlane(registry, config, listeners)
         settings = configure(create_app(dataplane, keys), dataplane)
         grpc = create_grpc(dataplane, keys, reserved) if reserved else None
@@ -67,6 +71,22 @@ def serve(config: ServeConfig) -> None:
         os._exit(1)
     if health.failure:
         raise UserError(f"{health.failure}; the server has stopped: start it again")
+
+
+def keep_within_container(config: ServeConfig, budget: MemoryBudget) -> None:
+    """Requests get no more memory than the container has left beside the models. Raises `StartError` for too little."""
+    limit, wanted = memory_limit(), budget.limit
+    if limit is None:
+        return
+    taken, least = resident_bytes(), config.least_memory_bytes
+    if not budget.fit(limit - taken, least):
+        needed = math.ceil((taken + least * OVERHEAD) / 1e6)
+        raise StartError(
+            f"this container may take {limit / 1e6:.0f} MB of memory, of which the loaded models take "
+            f"{taken / 1e6:.0f}; expected at least {needed} MB, or a lower --max-body-mb"
+        )
+    if budget.limit < wanted:
+        say(f"Requests get {budget.limit / 1e6:.0f} MB of memory, as this container may take {limit / 1e6:.0f} in all")
 
 
 def prepare(config: ServeConfig) -> tuple[Keys, Sequence[RequestListener]]:

@@ -35,7 +35,7 @@ class Loader:
             runners=config.runners,
             max_batch=config.max_batch,
         )
-        self._max_wait_s = config.max_wait_ms / 1000
+        self._max_wait_s, self._cache = config.max_wait_ms / 1000, config.cache
         self._shared: SharedResources | None = None
         self._tunings: dict[tuple[str, int], Tuning] = {}
 
@@ -68,7 +68,7 @@ class Loader:
         if alike and max(alike.batch_s) <= manifest.max_batch and is_admitted(alike.mode, manifest):
             model = load_model(bundle.folder, alike.mode, alike.threads, tuple(alike.batch_s), alike.runners)
             return model, alike, "settings of a model of the same size"
-        model, tuning, known = tuned_model(bundle.folder, self._tuning_request)
+        model, tuning, known = tuned_model(bundle.folder, self._tuning_request, self._cache)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 
     def equip(self, model: Model, tuning: Tuning, alone: Model | None = None) -> ServedModel:

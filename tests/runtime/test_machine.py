@@ -27,3 +27,28 @@ def test_the_older_form_of_the_quota_counts_too(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(machine, "CGROUP", tmp_path)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
     assert machine.cores() == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "limit", "bytes_"),
+    [
+        ("memory.max", "536870912\n", 536_870_912),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "104857600\n", 104_857_600),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("no/such", "1", None),
+    ],
+)
+def test_the_memory_limit_of_the_container_is_known_in_either_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, limit: str, bytes_: int | None
+) -> None:
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(limit)
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    assert machine.memory_limit() == bytes_
+
+
+def test_what_is_in_memory_grows_with_what_is_taken() -> None:
+    before = machine.resident_bytes()
+    taken = bytearray(b"x" * 50_000_000)
+    assert machine.resident_bytes() - before > len(taken) / 2

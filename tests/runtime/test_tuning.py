@@ -45,6 +45,13 @@ def test_a_measurement_is_kept_for_the_next_start(linked: Path) -> None:
     assert all(seconds > 0 for seconds in first.batch_s.values())
 
 
+def test_a_measurement_may_be_kept_elsewhere_for_bundles_of_the_same_name(linked: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "new" / "cache"
+    assert [tuned_model(linked, QUICK, cache)[2] for _ in range(2)] == [False, True]
+    assert [path.name.startswith("bundle-") for path in cache.iterdir()] == [True]
+    assert not kept(linked).exists()
+
+
 def test_another_request_is_measured_anew(linked: Path) -> None:
     tuned_model(linked, TuningRequest())
     _, found, known = tuned_model(linked, TuningRequest(runners=2, threads=1, max_batch=3))

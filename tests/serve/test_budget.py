@@ -16,10 +16,13 @@ from tritonclient.grpc.service_pb2 import ModelReadyRequest
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from contract import ImageError, UsageError
+from contract.errors import StartError
 from contract.request_error import RequestError
+from runtime import machine
 from serve.budget import MemoryBudget
 from serve.config import ServeConfig
 from serve.grpc.calls import SERVICE
+from serve.server import keep_within_container
 from tests.commands import RunningServer
 from tests.pictures import encode
 from tests.serve.network.sockets import connect
@@ -160,3 +163,32 @@ def refusal_of(stub: Any) -> Any:
     except grpc.RpcError as error:
         return error
     return None
+
+
+@pytest.mark.parametrize(("room", "most"), [(2_000_000_000, 400_000_000), (130_000_000, 100_000_000)])
+def test_requests_get_what_the_container_has_left_beside_the_models(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, most: int
+) -> None:
+    config = ServeConfig(bundle=bundle)
+    budget = MemoryBudget(config.max_memory_bytes)
+    limit_container(tmp_path, monkeypatch, 500_000_000 + room)
+    keep_within_container(config, budget)
+    assert budget.limit == most
+
+
+def test_a_container_that_is_too_small_for_one_body_is_refused_with_what_it_takes(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_container(tmp_path, monkeypatch, 512_000_000)
+    with pytest.raises(
+        StartError,
+        match="may take 512 MB of memory, of which the loaded models take 500; expected at least 604 MB, or a lower",
+    ):
+        keep_within_container(ServeConfig(bundle=bundle), MemoryBudget(400_000_000))
+
+
+def limit_container(cgroup: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """In which 500 MB are taken."""
+    (cgroup / "memory.max").write_text(str(limit))
+    monkeypatch.setattr(machine, "CGROUP", cgroup)
+    monkeypatch.setattr("serve.server.resident_bytes", lambda: 500_000_000)
