@@ -76,8 +76,9 @@ RUNS =
 # TorchServe.
 ENGINE =
 MANAGEMENT =
-# Load tests.
+# Load tests, and which container image.
 TARGET =
+BASE =
 PROTOCOL =
 IMAGES =
 A =
@@ -86,7 +87,7 @@ B =
 ARGS =
 
 # Values are passed to the commands as environment variables, so paths may contain spaces, quotes and apostrophes.
-export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION MAX_LOSS EVIDENCE HOST PORT PROVIDER PRECISION SETTINGS SLO_P99_MS TOP_K IMAGE OUT SORT UNSURE PART RECALL RUNS ENGINE TARGET PROTOCOL IMAGES A B
+export ARRAYS LABELS DATA RUN BUNDLE MODELS ARCH WEIGHTS SIZE FIT EPOCHS STEPS BATCH LR SCHEDULE OPTIMIZER CONTRAST AUGMENT BALANCE FOLDS NAMES CLASSES MIN_IMAGES SHARES SPLIT VERSION MAX_LOSS EVIDENCE HOST PORT PROVIDER PRECISION SETTINGS SLO_P99_MS TOP_K IMAGE OUT SORT UNSURE PART RECALL RUNS ENGINE TARGET BASE PROTOCOL IMAGES A B
 option = $(if $($(1)),--$(2) "$$$(1)")
 switch = $(if $($(1)),--$(2))
 name = $${RUN:-$$(basename "$${DATA:-sample}" .csv)}
@@ -106,6 +107,7 @@ TRAIN_OPTIONS = $(DATA_OPTIONS) $(call option,ARCH,arch) $(call option,WEIGHTS,w
 FAST_OPTIONS = $(call option,MAX_LOSS,max-loss) $(call option,EVIDENCE,evidence) $(if $(MODES),--modes $(MODES))
 
 .PHONY: help install sample images check-data baseline doctor weights train train-help export certify evaluate compare serve tune predict archive torchserve torchserve-stop \
+	image image-test sbom \
 	bench bench-quick bench-peers bench-compare bench-train bench-shares bench-hostile bench-session \
 	format check test test-slow prove lock clean
 
@@ -177,6 +179,15 @@ torchserve: $(STAMP) ## Start TorchServe with the archive of RUN=name on port 80
 
 torchserve-stop: $(STAMP) ## Stop TorchServe
 	$(PY) -m handlers.launcher stop
+
+image: ## Build a container image with docker, podman or buildah: TARGET=serve, serve-openvino, serve-gpu, train, train-gpu or torchserve; BASE
+	containers/build-image.sh "$${TARGET:-serve}"
+
+image-test: $(STAMP) ## Build the image of TARGET=serve, run it and try to break it
+	$(PY) -m pytest -m container
+
+sbom: $(STAMP) ## Write bills of materials (CycloneDX) of the lock files into sbom/, and look for known vulnerabilities
+	$(PY) requirements/sbom.py
 
 BENCH_OPTIONS = $(call option,TARGET,target) $(call option,PROTOCOL,protocol) $(call option,IMAGES,images) \
 	$(call option,OUT,out) $(ARGS)

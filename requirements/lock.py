@@ -8,9 +8,12 @@ HERE = Path(__file__).parent
 LOCKS = {
     "cpu": ["cpu", "openvino", "serve", "train", "export", "torchserve", "dev"],
     "gpu": ["gpu", "serve", "train", "export", "torchserve", "dev"],
-    "serve-cpu": ["cpu", "serve"],
-    "serve-openvino": ["cpu", "openvino", "serve"],
-    "serve-gpu": ["gpu", "serve"],
+    "serve-cpu": ["cpu", "serve", "container"],
+    "serve-openvino": ["cpu", "openvino", "serve", "container"],
+    "serve-gpu": ["gpu", "serve", "container"],
+    "torchserve": ["cpu", "torchserve", "container"],
+    "train-cpu": ["cpu", "openvino", "serve", "train", "export", "torchserve", "container"],
+    "train-gpu": ["gpu", "serve", "train", "export", "torchserve", "container"],
     "peers": ["peers"],
 }
 OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import contract
+from requirements.lock import LOCKS
 from tests.commands import REPOSITORY, run_python
 
 MAY_IMPORT = {
@@ -236,20 +237,19 @@ def test_ci_names_only_targets_that_exist(document: str) -> None:
     assert words <= targets()
 
 
-ENGINES = {"cpu": {"onnxruntime"}, "gpu": {"onnxruntime-gpu"}, "peers": set()}
+ENGINES = {"gpu": {"onnxruntime-gpu"}, "peers": set[str]()}
+"""Of a lock file for others than the processor."""
 
 
 def test_lock_files_pin_hashes_and_name_no_registry() -> None:
     locks = sorted((REPOSITORY / "requirements").glob("*.txt"))
-    assert [path.stem for path in locks] == ["cpu", "gpu", "peers", "serve-cpu", "serve-gpu", "serve-openvino"]
+    assert [path.stem for path in locks] == sorted(LOCKS)
     for path in locks:
         text = path.read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") > text.count("==")
         engines = {name for name in ("onnxruntime", "onnxruntime-gpu") if f"\n{name}==" in text}
-        assert engines == (
-            {"peers": set(), "gpu": {"onnxruntime-gpu"}}.get(path.stem.removeprefix("serve-"), {"onnxruntime"})
-        )
+        assert engines == ENGINES.get(path.stem.rpartition("-")[2], {"onnxruntime"})
 
 
 def test_serving_locks_hold_no_torch() -> None:

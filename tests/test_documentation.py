@@ -194,8 +194,14 @@ def named_routes(text: str) -> list[tuple[int, str]]:
 def unknown_routes(text: str) -> set[str]:
     """Inline code may mean either server; what a shell puts in place of `$` may be anything."""
     ours, theirs = server_routes(), TORCHSERVE_ROUTES
-    known = {0: ours | theirs, 5000: ours}
+    known = {0: ours | theirs | container_folders(), 5000: ours}
     return {path for port, path in named_routes(text) if not _is_route(path.rstrip("."), known.get(port, theirs))}
+
+
+def container_folders() -> set[str]:
+    """What can be mounted in the image of the server."""
+    (made,) = re.findall(r"^RUN mkdir (/bundle /.*?) &&", (REPOSITORY / "containers" / "Dockerfile").read_text(), re.M)
+    return set(made.split())
 
 
 def _is_route(path: str, routes: Iterable[str]) -> bool:

@@ -24,8 +24,8 @@ from tests.torchserve import RunningTorchServe
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 README = REPOSITORY / "README.md"
 PROTOCOLS = REPOSITORY / "docs" / "protocols.md"
-ELSEWHERE = ("make test", "java ", "ACCELERATOR=gpu")
-"""Run by CI itself, needs a JDK, needs a GPU; test_documentation knows that what they name exists."""
+ELSEWHERE = ("make test", "java ", "docker ", "ACCELERATOR=gpu")
+"""Run by CI itself, needs a JDK, Docker, a GPU; test_documentation knows that what they name exists."""
 NO_HUB = "or start from random weights, "
 WITHOUT_HUB = {"make train": "WEIGHTS=none SIZE=32 EPOCHS=1", "make doctor": "WEIGHTS=none SIZE=32 ARCH=resnet18"}
 """What shortens a command that would have started from ImageNet weights."""
