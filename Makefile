@@ -205,9 +205,9 @@ $(PEERS_STAMP): requirements/peers.txt
 	requirements/install.sh $(PYTHON) .venv-peers $<
 	touch $@
 
-PEERS = lean torchscript onnx image_classifier flask fastapi litserve bentoml ray
+PEERS = lean fast torchscript onnx image_classifier flask fastapi litserve bentoml ray
 
-bench-peers: $(STAMP) $(PEERS_STAMP) ## Load-test alternatives to our servers: Flask, FastAPI, LitServe, BentoML, Ray Serve …
+bench-peers: $(STAMP) $(PEERS_STAMP) ## Load-test our servers, ours in its fast modes too, and alternatives: Flask, FastAPI, LitServe, BentoML, Ray Serve …
 	$(PY) -m benchmarks --bundle $(bundle) --servers $(PEERS) $(BENCH_OPTIONS)
 
 bench-compare: $(STAMP) ## Compare the results folders A=before and B=after; fails if B is worse

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.ceiling import ceiling
-from benchmarks.config import BenchConfig
+from benchmarks.config import BenchConfig, ServerName
 from benchmarks.load.corpus import read_corpus
 from benchmarks.load.corpus_writer import write_corpus
 from benchmarks.load.protocols import PROTOCOLS, is_right
@@ -36,7 +36,7 @@ from benchmarks.targets.servers import Starter, Target, TargetError, check_reach
 from contract import Manifest
 from runtime import Mode, Model, load_model
 from runtime.machine import cores, processor
-from runtime.modes import REFERENCE
+from runtime.modes import REFERENCE, modes_for
 
 BATCH = 8
 VERSIONED = ("aiohttp", "fastapi", "numpy", "onnxruntime", "pillow", "torch", "torchserve", "uvicorn")
@@ -105,7 +105,15 @@ def starters(settings: BenchConfig) -> dict[str, Starter]:
     """What to measure, one after the other, by name."""
     if settings.target:
         return {settings.target: existing(settings.target, settings.protocol, settings.headers)}
-    return {name: STARTERS[name] for name in settings.servers}
+    return {name: STARTERS[name] for name in chain(*(names_of(server, settings.bundle) for server in settings.servers))}
+
+
+def names_of(server: ServerName, bundle: Path) -> list[str]:
+    """The server itself; in place of `fast`, ours in every fast mode that may serve here."""
+    if server != "fast":
+        return [server]
+    here = modes_for(Manifest.read(bundle), "auto", "auto")
+    return [name for name, mode in LEAN_MODES.items() if mode.is_fast and mode in here]
 
 
 def measure_server(ground: Ground, starter: Starter, record: Record) -> None:

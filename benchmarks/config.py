@@ -14,6 +14,7 @@ ServerName = Literal[
     "lean-int8",
     "lean-openvino-bf16",
     "lean-openvino-int8",
+    "fast",
     "torchscript",
     "onnx",
     "image_classifier",
@@ -35,8 +36,9 @@ class BenchConfig:
     bundle: Path
     """Folder of the bundle to serve. Every answer is compared with the answer of its model."""
     servers: tuple[ServerName, ...] = ()
-    """Servers to start: lean (make serve in fp32, or in the fast mode that its name says), TorchServe with torchscript
-    or onnx, and the baselines. Default: lean, torchscript and onnx; with --quick only the first two."""
+    """Servers to start: lean (make serve in fp32, or in the fast mode that its name says; fast: in each that may serve
+    here), TorchServe with torchscript or onnx, and the baselines. Default: lean, torchscript and onnx; with --quick
+    only the first two."""
     target: str = ""
     """Address of a server that is already running, http://host:port. If given, no server is started."""
     protocol: ProtocolName = "predict"

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from aiohttp import web
 
+from benchmarks.bench import names_of
 from benchmarks.report.record import read_record
 from tests.benchmarks.servers import answer, serving
 from tests.commands import REPOSITORY, RunningServer, run_module
@@ -157,3 +158,9 @@ def test_senseless_options_are_listed(bundle: Path) -> None:
     done = run_module("benchmarks", "--bundle", str(bundle), "--slo-ms", "0", "--clients", "0", "--seconds", "0")
     assert done.returncode == 2
     assert all(name in done.stderr for name in ("slo_ms is 0", "clients is (0,)", "seconds is 0"))
+
+
+def test_fast_is_every_fast_mode_that_may_serve_here(bundle: Path, fast_bundle: Path) -> None:
+    assert names_of("lean", bundle) == ["lean"]
+    assert names_of("fast", bundle) == []
+    assert names_of("fast", fast_bundle) == ["lean-int8"]
