@@ -8,7 +8,9 @@ import pytest
 
 from serve.network.accepting import PacedServer
 from serve.network.listening import bind, turn_away
-from tests.serve.overloaded import Overloaded
+from tests.commands import RunningServer
+from tests.serve.network.sockets import connect
+from tests.serve.overloaded import Overloaded, answer_in
 
 
 def begin_to_connect(address: tuple[str, int]) -> socket.socket:
@@ -23,13 +25,14 @@ def is_connected(connection: socket.socket) -> bool:
     return select.select([], [connection], [], 0)[1] == [connection]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def may_turn_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         if not turn_away(listener):
             pytest.skip("this system does not let us filter what comes to a port")
 
 
+@pytest.mark.usefixtures("may_turn_away")
 def test_who_is_turned_away_is_not_connected_and_who_came_before_is_heard() -> None:
     with bind("127.0.0.1", 0) as listener:
         listener.listen()
@@ -44,6 +47,7 @@ def test_who_is_turned_away_is_not_connected_and_who_came_before_is_heard() -> N
                 assert accepted.recv(5) == b"hello"
 
 
+@pytest.mark.usefixtures("may_turn_away")
 def test_nobody_is_connected_between_the_last_who_is_accepted_and_the_close(
     bundle: Path, red_jpeg: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,3 +70,12 @@ def test_nobody_is_connected_between_the_last_who_is_accepted_and_the_close(
         pass
     came_late[0].close()
     assert connected == [False]
+
+
+def test_a_kept_connection_between_two_requests_is_closed_and_holds_up_nothing(bundle: Path) -> None:
+    running = RunningServer(bundle, "--drain-ms", "0")
+    with connect(running) as connection:
+        connection.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answer_in(connection).startswith(b"HTTP/1.1 200")
+        assert running.stop() == (0, "")
+        assert connection.recv(1) == b""
