@@ -1,5 +1,6 @@
 """The image `serve`, built and run as users do: what it answers, what it may, and how it ends."""
 
+import base64
 import json
 import os
 import shutil
@@ -91,6 +92,7 @@ def test_it_has_no_rights_and_may_write_only_what_is_given(running: Container) -
     assert fields["NoNewPrivs"] == "1"
     for place in ("/app/x", "/opt/x", "/bundle/x", "/x"):
         assert "Read-only file system" in running.execute("touch", place).stderr
+    assert "Could not save the measurement (Read-only file system: /cache/" in running.output
 
 
 def test_it_keeps_within_the_containers_processor_and_memory(running: Container) -> None:
@@ -160,6 +162,18 @@ def test_a_folder_of_bundles_is_served_as_such(readable: Path, tmp_path: Path, r
         made.wait_ready()
         answer = httpx.post(f"{made.url}/predict", content=red_jpeg).json()
         assert answer["predictions"][0]["label"] == "red"
+
+
+def test_a_bundle_may_be_anywhere_as_kserve_puts_it(readable: Path, red_jpeg: bytes) -> None:
+    with container(mount(readable, "/mnt/models"), arguments=("--bundle", "/mnt/models")) as made:
+        made.wait_ready()
+        asked = {"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": [encoded(red_jpeg)]}]}
+        answer = httpx.post(f"{made.url}/v2/models/tiny/infer", json=asked)
+        assert answer.status_code == 200, answer.text
+
+
+def encoded(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
 
 
 def test_the_measurement_is_kept_in_a_volume(readable: Path, request: pytest.FixtureRequest) -> None:
