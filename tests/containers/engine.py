@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,12 +19,12 @@ HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-
 
 
 def run(
-    *command: str, variables: dict[str, str] | None = None, timeout: float = 600
+    *command: str, variables: dict[str, str] | None = None, timeout: float = 600, folder: Path = REPOSITORY
 ) -> subprocess.CompletedProcess[str]:
-    """A command of the system's, in the repository."""
+    """A command of the system's, in the repository or another folder."""
     environment = {**os.environ, **(variables or {})}
     return subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, timeout=timeout, check=False, env=environment
+        command, cwd=folder, capture_output=True, text=True, timeout=timeout, check=False, env=environment
     )
 
 
@@ -48,7 +49,8 @@ class Container:
         self.port = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         usual = ("--detach", *LIMITS, *HARDENED, f"--env=PORT={self.port}")
-        started = run(*engine(), "run", *usual, *options, IMAGE, *arguments)
+        # Where it is started, podman leaves a file about a container that was killed for its memory.
+        started = run(*engine(), "run", *usual, *options, IMAGE, *arguments, folder=Path(tempfile.mkdtemp()))
         assert started.returncode == 0, started.stderr
         self.id = started.stdout.split()[-1]
 
