@@ -235,7 +235,7 @@ check: $(STAMP) ## Check formatting, lint and types, as CI does
 	$(PY) -m mypy
 
 test: $(STAMP) ## Run the default tests: under five minutes on 2 cores
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP) ## Run the slow tests: minutes each, among them the commands of the README
 	$(PY) -m pytest -m slow

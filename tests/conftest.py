@@ -1,5 +1,6 @@
 """Real parts, made small: a resnet18 trained for ten epochs, its true export, a real server."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,11 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 @pytest.fixture(scope="session", autouse=True)
 def same_threads() -> Iterator[None]:
-    """All trainings add up in the same order, however busy the machine is: weights are compared to the bit."""
+    """All trainings add up in the same order, however busy the machine is: weights are compared to the bit.
+
+    Where several processes run the tests, they share the cores.
+    """
+    torch.set_num_threads(max(1, torch.get_num_threads() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", str(torch.get_num_threads()))
         yield
