@@ -32,6 +32,7 @@ ONNX_FILE = "model.onnx"
 INT8_FILE = "model.int8.onnx"
 TORCHSCRIPT_FILE = "model.pt"
 PT2_FILE = "model.pt2"
+COMPILED_FILE = "model.compiled.pt2"
 LABELS_FILE = "index_to_name.json"
 GOLDEN_LOGITS_FILE = "golden/logits.json"
 # A name becomes a folder and a part of a URL, so it must not contain anything that leads out of them (such as "/").

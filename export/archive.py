@@ -17,7 +17,7 @@ import yaml
 from contract import Manifest, UserError
 from contract.atomic import write_atomically
 from contract.console import run_command
-from contract.manifest import FORMAT_VERSION, INT8_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE
+from contract.manifest import COMPILED_FILE, FORMAT_VERSION, INT8_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE
 
 Engine = Literal["torchscript", "onnx"]
 
@@ -25,7 +25,8 @@ ROOT = Path(__file__).parent.parent
 HANDLER = "image_handler.py"
 SETTINGS = "model-config.yaml"
 MODEL_FILES = {"torchscript": TORCHSCRIPT_FILE, "onnx": ONNX_FILE}
-NOT_FOR = {"torchscript": {ONNX_FILE, INT8_FILE, PT2_FILE}, "onnx": {TORCHSCRIPT_FILE, PT2_FILE}}
+ON_REQUEST = {PT2_FILE, COMPILED_FILE}
+NOT_FOR = {"torchscript": {ONNX_FILE, INT8_FILE, *ON_REQUEST}, "onnx": {TORCHSCRIPT_FILE, *ON_REQUEST}}
 PACKAGES = {"torchscript": ("contract", "handlers"), "onnx": ("contract", "handlers", "runtime")}
 # The handler file lies at the archive's root instead. Workers don't need the launcher, which starts TorchServe.
 LEFT_OUT = ("__pycache__", "*.properties", SETTINGS, HANDLER, "launcher")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from contract import Adjustment
 from contract.graph import Outputs
-from contract.manifest import ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE
+from contract.manifest import COMPILED_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE
+from export.graphs.compiled import load_compiled
 from export.graphs.exported_program import load_exported_program
 from export.graphs.torchscript import load_torchscript
 from runtime import Session
@@ -86,4 +87,6 @@ def open_candidates(folder: Path) -> list[Candidate]:
     ]
     if (folder / PT2_FILE).exists():
         found.append(TorchScript(load_exported_program(folder / PT2_FILE), name="torch.export cpu"))
+    if (folder / COMPILED_FILE).exists():
+        found.append(TorchScript(load_compiled(folder / COMPILED_FILE), name="aotinductor cpu"))
     return found

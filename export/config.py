@@ -20,7 +20,8 @@ class ExportConfig:
     max_batch: int = 32
     """Largest batch that a server may run. Parity is proven up to this size."""
     pt2: bool = False
-    """Also write model.pt2 (torch.export), the form that torch has in place of TorchScript, under the same proof."""
+    """Also write model.pt2 (torch.export), the form that torch has in place of TorchScript, and, where there is a C++
+    compiler, model.compiled.pt2 (AOTInductor) for processors like this one; both under the same proof."""
 
     def __post_init__(self) -> None:
         """Check all options. Raises one `UsageError` that lists every problem."""

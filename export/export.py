@@ -15,17 +15,18 @@ import torch
 
 from contract import Adjustment, Manifest
 from contract.atomic import write_text_atomically
-from contract.manifest import LABELS_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE, sha256_of
+from contract.manifest import COMPILED_FILE, LABELS_FILE, ONNX_FILE, PT2_FILE, TORCHSCRIPT_FILE, sha256_of
 from export.candidates import Eager, open_candidates
 from export.config import ExportConfig
 from export.golden import write_golden
+from export.graphs.compiled import NotCompiledError, compile_program
 from export.graphs.deployable import Deployable
 from export.graphs.exported_program import write_exported_program
 from export.graphs.onnx_graph import write_onnx
 from export.graphs.torchscript import write_torchscript
 from export.parity import Check, ParityError, Proof, check_names, check_parity
 from export.staging import BUNDLE, staged
-from export.summary import print_bundle, print_checks, print_step
+from export.summary import print_bundle, print_checks, print_note, print_step
 from export.validation import Validation, prepare, read_validation
 from training.learning.checkpoint import TrainedModel, load_best
 from training.lock import hold_run
@@ -100,11 +101,22 @@ def write_artifacts(run: Run, config: ExportConfig, stage: Path) -> list[str]:
     example = torch.from_numpy(prepare(examples[:2], trained.image))
     write_torchscript(module, example, stage / TORCHSCRIPT_FILE)
     write_onnx(module, example, config.max_batch, about(trained), stage / ONNX_FILE)
-    if config.pt2:
-        write_exported_program(module, example, config.max_batch, stage / PT2_FILE)
+    further = _write_pt2(module, example, config.max_batch, stage) if config.pt2 else []
     write_labels([entry.label for entry in trained.classes], stage / LABELS_FILE)
     golden = write_golden(trained.model, examples, trained.image, stage)
-    return [TORCHSCRIPT_FILE, ONNX_FILE, *([PT2_FILE] if config.pt2 else []), LABELS_FILE, *golden]
+    return [TORCHSCRIPT_FILE, ONNX_FILE, *further, LABELS_FILE, *golden]
+
+
+def _write_pt2(module: Deployable, example: torch.Tensor, max_batch: int, stage: Path) -> list[str]:
+    """Write the module as `torch.export` saves it, and compiled where that can be done; returns the files' names."""
+    write_exported_program(module, example, max_batch, stage / PT2_FILE)
+    print_step(f"Compiling {PT2_FILE} with AOTInductor")
+    try:
+        compile_program(stage / PT2_FILE, stage / COMPILED_FILE)
+    except NotCompiledError as error:
+        print_note(f"{PT2_FILE} is not compiled: {error}")
+        return [PT2_FILE]
+    return [PT2_FILE, COMPILED_FILE]
 
 
 def about(trained: TrainedModel) -> dict[str, str]:

@@ -18,6 +18,11 @@ def print_step(what: str) -> None:
     console.print(f"{what} …")
 
 
+def print_note(what: str) -> None:
+    """Tell what is not as one might expect."""
+    console.print(f"note: {what}")
+
+
 def print_checks(checks: Sequence[Check]) -> None:
     """Print the parity table. All checks in it passed; otherwise `ParityError` was raised before."""
     table = Table(box=None, pad_edge=False, title=f"Parity with the trained model (rtol {RTOL:g}, atol {ATOL:g})")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from export.fast.config import FastConfig
-from runtime import Mode
+from runtime import Mode, modes
 from runtime.modes import is_here
 from tests.pictures import TINTS, draw, encode
 
@@ -39,3 +39,9 @@ def fast_config(run: Path, evidence: Path | None, **options: object) -> FastConf
     """Judge int8 on the processor, which may lose up to a tenth."""
     values = {"max_loss": 10.0, "modes": ("cpu:int8",), "evidence": evidence, **options}
     return FastConfig(run=run.name, runs=run.parent, **values)  # type: ignore[arg-type]
+
+
+def render_differently(patch: pytest.MonkeyPatch) -> None:
+    """No certificate allows what int8 differs by here."""
+    patch.setattr(modes, "DRIFT_SCALE", 0.0)
+    patch.setattr(modes, "DRIFT_SLACK", 1e-9)

@@ -1,1 +1,1 @@
-"""Measures how well and how fast training learns; nothing here is served."""
+"""Measures what needs torch: how well and how fast training learns, how fast each exported form runs. Not served."""

@@ -1,9 +1,11 @@
 """Bundles in, services out: verified, warmed and proven on this machine before they answer anything."""
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 from contract import Manifest, ManifestError
+from contract.golden import GoldenError
 from contract.manifest import MANIFEST_FILE, sha256_of
 from runtime import Model, load_model, open_model
 from runtime.machine import cores
@@ -66,8 +68,10 @@ class Loader:
         manifest = bundle.manifest
         alike = self._tunings.get((manifest.architecture, manifest.image.size))
         if alike and max(alike.batch_s) <= manifest.max_batch and is_admitted(alike.mode, manifest):
-            model = load_model(bundle.folder, alike.mode, alike.threads, tuple(alike.batch_s), alike.runners)
-            return model, alike, "settings of a model of the same size"
+            # Where this model is rendered differently in that mode, the measurement leaves it out and says why.
+            with suppress(GoldenError):
+                model = load_model(bundle.folder, alike.mode, alike.threads, tuple(alike.batch_s), alike.runners)
+                return model, alike, "settings of a model of the same size"
         model, tuning, known = tuned_model(bundle.folder, self._tuning_request, self._cache)
         return model, tuning, "measured at an earlier start" if known else "measured now"
 

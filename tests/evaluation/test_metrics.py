@@ -97,9 +97,9 @@ def test_as_many_logits_targets_and_clusters_are_needed() -> None:
 def test_large_sets_are_scored_in_seconds(images: int, classes: int) -> None:
     targets, rng = np.arange(images) % classes, np.random.default_rng(0)
     answered = np.where(rng.random(images) < 0.8, targets, rng.integers(0, classes, images))
-    started = time.perf_counter()
+    started = time.process_time()
     score(answers_of(answered, targets, classes=classes), [str(index) for index in range(classes)])
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_top_confusions_come_first() -> None:

@@ -47,9 +47,9 @@ def test_any_name_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("classes", [2, 15, 16, 30, 31, 60, 61, 200, 1000])
 def test_a_confusion_matrix_is_bounded(classes: int, tmp_path: Path) -> None:
     names = ["northern leaf blight " + str(index) for index in range(classes)]
-    started = time.perf_counter()
+    started = time.process_time()
     plot_confusion((2 * np.eye(classes, dtype=int)).tolist(), names, "Confusion matrix", tmp_path / "a.png")
-    assert time.perf_counter() - started < 5  # seconds; about 1 on an idle machine
+    assert time.process_time() - started < 5  # seconds; about 1 where nothing else runs
     assert max(size(tmp_path / "a.png")) <= 2000
 
 
@@ -91,6 +91,6 @@ def test_curves_of_no_class_are_an_empty_plot(tmp_path: Path) -> None:
 def test_curves_of_many_classes_are_ten(tmp_path: Path) -> None:
     answers = answers_of(np.arange(200) % 100, np.arange(200) % 100, classes=100)
     curves = class_curves(answers, [f"class {index}" for index in range(100)]) * 10
-    started = time.perf_counter()
+    started = time.process_time()
     plot_roc(curves, tmp_path / "a.png")
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -10,12 +10,14 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from torch._inductor import config as inductor
 
 from contract import ImageSpec, Manifest, UserError
 from contract.manifest import LABELS_FILE, ONNX_FILE, TORCHSCRIPT_FILE
 from export import export as export_module
 from export.config import ExportConfig
 from export.export import export
+from export.graphs.compiled import load_compiled
 from export.graphs.exported_program import load_exported_program
 from export.graphs.torchscript import load_torchscript
 from export.parity import ParityError
@@ -219,16 +221,46 @@ def test_a_missing_run_is_one_line_and_exit_1(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_form_that_follows_torchscript_is_proven_too(bundle: Path) -> None:
+def test_the_forms_that_follow_torchscript_are_proven_too(bundle: Path) -> None:
+    if not shutil.which("g++"):
+        pytest.skip("no C++ compiler here")
     run = copy_run(bundle.parent, "pt2")
     folder = export(ExportConfig(run=run.name, runs=run.parent, pt2=True))
     manifest = Manifest.read(folder)
     manifest.verify_files(folder)
-    assert "model.pt2" in manifest.files
-    proven = [check for check in manifest.parity if check["candidate"] == "torch.export cpu"]
-    assert {check["level"] for check in proven} == {"tensor", "bytes", "decisions"}
-    program = load_exported_program(folder / "model.pt2")
+    assert {"model.pt2", "model.compiled.pt2"} <= set(manifest.files)
+    for candidate in ("torch.export cpu", "aotinductor cpu"):
+        proven = [check for check in manifest.parity if check["candidate"] == candidate]
+        assert {check["level"] for check in proven} == {"tensor", "bytes", "decisions"}
     pixels = torch.randint(0, 256, (5, 32, 32, 3), dtype=torch.uint8)
     expected = load_model(folder).run(pixels.numpy()).logits
-    np.testing.assert_allclose(program(pixels)[0].detach().numpy(), expected, rtol=1e-3, atol=1e-4)
+    for program in (load_exported_program(folder / "model.pt2"), load_compiled(folder / "model.compiled.pt2")):
+        np.testing.assert_allclose(program(pixels)[0].detach().numpy(), expected, rtol=1e-3, atol=1e-4)
+    shutil.rmtree(run)
+
+
+# A compiler that tells its version and compiles nothing, as where a system's headers are missing.
+BROKEN = """#!/bin/sh
+[ "$1" = --version ] && echo "g++ 12.2.0" && exit
+echo "fatal error: stdio.h: No such file or directory" >&2
+exit 1
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "why"), [("none", "no C++ compiler was found"), ("broken", "stdio.h: No such file")])
+def test_without_a_compiler_that_works_the_rest_is_exported_and_it_is_said(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, why: str
+) -> None:
+    (tmp_path / "broken").write_text(BROKEN)
+    (tmp_path / "broken").chmod(0o755)
+    run = copy_run(bundle.parent, f"pt2-{name}")
+    with inductor.patch({"cpp.cxx": (str(tmp_path / name),)}):
+        folder = export(ExportConfig(run=run.name, runs=run.parent, pt2=True))
+    Manifest.read(folder).verify_files(folder)
+    assert (folder / "model.pt2").exists()
+    assert not (folder / "model.compiled.pt2").exists()
+    said = capsys.readouterr().out
+    assert "note: model.pt2 is not compiled: " in said
+    assert why in said
     shutil.rmtree(run)

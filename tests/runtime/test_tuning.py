@@ -14,6 +14,7 @@ from runtime.machine import cores
 from runtime.modes import REFERENCE, Mode
 from runtime.providers import Precision
 from runtime.tuning import Tuning, TuningRequest, fastest, sizes, tuned_model
+from tests.fast_bundle import render_differently
 
 
 @pytest.fixture
@@ -170,12 +171,6 @@ def test_a_kept_mode_that_may_no_longer_serve_is_not_taken(fast: Path, monkeypat
     monkeypatch.setattr(modes, "features", lambda: frozenset[str]())
     model, _, known = tuned_model(fast, QUICK)
     assert (known, model.session.mode) == (False, REFERENCE)
-
-
-def render_differently(patch: pytest.MonkeyPatch) -> None:
-    """No certificate allows what int8 differs by here."""
-    patch.setattr(modes, "DRIFT_SCALE", 0.0)
-    patch.setattr(modes, "DRIFT_SLACK", 1e-9)
 
 
 def test_a_mode_that_this_machine_renders_differently_is_left_out_and_noted(

@@ -8,9 +8,14 @@ import httpx
 import pytest
 
 from contract import Manifest, preprocess
+from contract.golden import GoldenError
 from runtime import Mode, load_model
+from serve.config import ServeConfig
+from serve.models.loader import Loader
+from serve.models.repository import Repository
 from tests.commands import RunningServer, run_module
-from tests.fast_bundle import needs_int8
+from tests.fast_bundle import needs_int8, render_differently
+from tests.serve.versions import add_version
 
 pytestmark = needs_int8
 
@@ -52,6 +57,23 @@ def test_metrics_metadata_and_answers_name_the_mode(fast_server: RunningServer, 
     assert re.fullmatch(r"onnxruntime \d+\.\d+\.\d+", parameters["versions"]["string_value"])
     timing = httpx.post(f"{url}/predict", content=red_jpeg).headers["Server-Timing"]
     assert timing.endswith('mode;desc="cpu int8"')
+
+
+def test_a_new_version_that_is_rendered_differently_in_the_mode_of_the_one_before_is_served_in_another(
+    fast_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_version(fast_bundle, tmp_path, "leaf", "one")
+    add_version(fast_bundle, tmp_path, "leaf", "two")
+    found = Repository(tmp_path).scan()["leaf"]
+    monkeypatch.setattr("runtime.tuning._speed", lambda model: 9.0 if model.session.mode.precision == "int8" else 1.0)
+    loader = Loader(ServeConfig(models=tmp_path, runners=1, threads=1, max_batch=1))
+    assert loader.load(found["one"]).mode == "cpu int8"
+    render_differently(monkeypatch)
+    assert loader.load(found["two"]).mode == "cpu fp32"
+    assert "note: left out: " in capsys.readouterr().err
+    only_int8 = Loader(ServeConfig(models=tmp_path, runners=1, threads=1, max_batch=1, precision="int8"))
+    with pytest.raises(GoldenError, match="this machine renders the mode differently"):
+        only_int8.load(found["two"])
 
 
 def test_a_precision_without_a_certificate_is_one_line_and_exit_3(bundle: Path) -> None:
