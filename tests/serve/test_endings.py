@@ -16,7 +16,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from tests.commands import RunningServer
-from tests.serve.observability.test_tracing import Collector, collector, values  # noqa: F401
+from tests.serve.observability.collector import Collector, values
 
 KEY = "an-api-key-of-some-length"
 HEADERS = {"X-API-Key": KEY}
@@ -28,11 +28,7 @@ End = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def running(
-    bundle: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    collector: Collector,  # noqa: F811
-) -> Iterator[RunningServer]:
+def running(bundle: Path, tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[RunningServer]:
     key = tmp_path_factory.mktemp("key") / "key.txt"
     key.write_text(KEY)
     options = ("--access-log", "--grpc-port", "0", "--drain-ms", "0", "--max-body-mb", "0.5")
@@ -115,7 +111,7 @@ def counted(text: str, name: str, label: str) -> Counter[str]:
     return total
 
 
-def test_all_tell_the_same(running: RunningServer, collector: Collector, red_jpeg: bytes) -> None:  # noqa: F811
+def test_all_tell_the_same(running: RunningServer, collector: Collector, red_jpeg: bytes) -> None:
     with httpx.Client(base_url=running.url, headers=HEADERS) as client:
         expected = endings_over_http(client, red_jpeg)
         expected += endings_of_connections(running, red_jpeg) + endings_over_grpc(running, red_jpeg)

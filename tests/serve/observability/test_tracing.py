@@ -3,19 +3,15 @@
 import asyncio
 import re
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
 from numpy.typing import NDArray
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from contract import Manifest
@@ -25,83 +21,12 @@ from serve.observability.timing import Stage, Timing
 from serve.observability.tracing import start_tracing
 from serve.scheduling.batcher import Answered
 from tests.commands import RunningServer, run_module, run_python
+from tests.serve.observability.collector import ENDPOINT, Collector, values
 from tests.serve.stubborn import StubbornSession, stubborn_app
 
 CALLER = "b7ad6b7169203331"
-ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
-
-
-class Collector:
-    """Takes spans over OTLP/HTTP, for tests to wait for."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-        self.resource: dict[str, Any] = {}
-        self._arrived = threading.Condition()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
-        self.env = {ENDPOINT: f"http://127.0.0.1:{self._http.server_port}", "OTEL_BSP_SCHEDULE_DELAY": "50"}
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        take = self._take
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == "/v1/traces"
-                take(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        return Handler
-
-    def _take(self, body: bytes) -> None:
-        with self._arrived:
-            for sent in ExportTraceServiceRequest.FromString(body).resource_spans:
-                self.resource = values(sent.resource.attributes)
-                self.spans += [span for scope in sent.scope_spans for span in scope.spans]
-            self._arrived.notify_all()
-
-    def of(self, request_id: str) -> dict[str, Span]:
-        """The spans of one request, once all are here; the request's own, under "request", is sent last."""
-
-        def request() -> Span | None:
-            return next((span for span in self.spans if [request_id] in values(span.attributes).values()), None)
-
-        with self._arrived:
-            found = self._arrived.wait_for(request, timeout=30)
-            assert found is not None
-            inside = {span.name: span for span in self.spans if span.parent_span_id == found.span_id}
-            return {"request": found, **inside}
-
-    def close(self) -> None:
-        """Leave the port."""
-        self._http.shutdown()
-        self._http.server_close()
-
-
 ID = "http.response.header.x-request-id"
 CALL_ID = "rpc.response.metadata.x-request-id"
-
-
-def values(attributes: Any) -> dict[str, Any]:
-    """A span's attributes as Python's values."""
-    return {item.key: plain(item.value) for item in attributes}
-
-
-def plain(value: Any) -> Any:
-    if value.HasField("array_value"):
-        return [plain(entry) for entry in value.array_value.values]
-    return getattr(value, value.WhichOneof("value"))
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    running = Collector()
-    yield running
-    running.close()
 
 
 @pytest.fixture(scope="module")
