@@ -16,6 +16,9 @@ LOCKS = {
     "train-gpu": ["gpu", "serve", "train", "export", "torchserve", "container"],
     "peers": ["peers"],
 }
+# What CI installs and tests: every other environment of ours has its versions, so that a model is served by those that
+# it was proven with. The other servers have nothing to do with ours.
+TESTED, OF_OTHERS = "cpu", {"peers"}
 OPTIONS = "--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet"
 
 
@@ -23,6 +26,7 @@ def lock(name: str, extras: list[str]) -> None:
     """Pin one set of extras into `<name>.txt`."""
     chosen = [flag for extra in extras for flag in ("--extra", extra)]
     output = ["--output-file", str(HERE / f"{name}.txt")]
+    same = [] if name in {TESTED, *OF_OTHERS} else ["--constraint", str(HERE / f"{TESTED}.txt")]
     command = [
         sys.executable,
         "-m",
@@ -31,6 +35,7 @@ def lock(name: str, extras: list[str]) -> None:
         "compile",
         "pyproject.toml",
         *chosen,
+        *same,
         *OPTIONS.split(),
         *output,
         *sys.argv[1:],

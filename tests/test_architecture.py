@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import contract
-from requirements.lock import LOCKS
 from tests.commands import REPOSITORY, run_python
 
 MAY_IMPORT = {
@@ -235,26 +234,6 @@ def test_ci_names_only_targets_that_exist(document: str) -> None:
     words = {word for group in named for word in group.split()}
     assert words
     assert words <= targets()
-
-
-ENGINES = {"gpu": {"onnxruntime-gpu"}, "peers": set[str]()}
-"""Of a lock file for others than the processor."""
-
-
-def test_lock_files_pin_hashes_and_name_no_registry() -> None:
-    locks = sorted((REPOSITORY / "requirements").glob("*.txt"))
-    assert [path.stem for path in locks] == sorted(LOCKS)
-    for path in locks:
-        text = path.read_text()
-        assert "://" not in text
-        assert text.count("--hash=sha256:") > text.count("==")
-        engines = {name for name in ("onnxruntime", "onnxruntime-gpu") if f"\n{name}==" in text}
-        assert engines == ENGINES.get(path.stem.rpartition("-")[2], {"onnxruntime"})
-
-
-def test_serving_locks_hold_no_torch() -> None:
-    for name in ("serve-cpu", "serve-gpu", "serve-openvino"):
-        assert "\ntorch==" not in (REPOSITORY / "requirements" / f"{name}.txt").read_text()
 
 
 def test_every_dependency_has_a_reason() -> None:
