@@ -115,7 +115,7 @@ help: ## List all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 $(STAMP): requirements/$(REQUIREMENTS).txt
-	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV) (all packages: 6 GB, one to three minutes)"
+	@echo "Installing requirements/$(REQUIREMENTS).txt into $(VENV)$(if $(filter cpu gpu,$(REQUIREMENTS)), (all packages: 6 GB; one to three minutes))"
 	requirements/install.sh $(PYTHON) $(VENV) $<
 	touch $@
 
