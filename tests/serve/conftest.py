@@ -1,4 +1,4 @@
-"""What tests of several rooms ask and expect: over REST and gRPC alike, and a collector of spans."""
+"""What the tests of the Open Inference Protocol ask and expect, over REST and gRPC alike."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,6 @@ from contract import Manifest, preprocess
 from contract.graph import Outputs
 from runtime import load_model
 from tests.pictures import TINTS, draw, encode
-from tests.serve.observability.collector import Collector
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -21,14 +20,6 @@ def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("SSL_CERT_FILE", raising=False)
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("authorities")))
         yield
-
-
-@pytest.fixture(scope="module")
-def collector() -> Iterator[Collector]:
-    """Takes the spans that a server sends."""
-    running = Collector()
-    yield running
-    running.close()
 
 
 @pytest.fixture(scope="module")
